@@ -1,0 +1,1 @@
+"""The web faces: /admin, /portal, /check. Not built yet: its place in the layout."""

@@ -1,0 +1,5 @@
+"""cases: parse, call, return."""
+
+from gongxin.web.blueprint import Blueprint
+
+BLUEPRINTS: tuple[Blueprint, ...] = ()

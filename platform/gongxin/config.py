@@ -1,0 +1,166 @@
+"""Configuration: `GONGXIN_*` variables read once into one typed object, checked before anything starts."""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .errors import ConfigError
+
+DEVELOPMENT_SECRET = base64.urlsafe_b64encode(b"gongxin-development-only-secret!").decode()
+
+
+@dataclass(frozen=True)
+class Config:
+    """What the registry runs with. Secrets are bytes and never appear in `repr`."""
+
+    mode: str = "development"
+    issuer: str = "http://127.0.0.1:8080"
+    registry_name: str = "共信示范登记处 Gongxin demonstration registry"
+    database_url: str = ""
+    migration_database_url: str = ""
+    data_dir: Path = Path("var")
+    synthetic: bool = True
+    debug: bool = False
+    master_key: bytes = field(default=b"", repr=False)
+    pepper: bytes = field(default=b"", repr=False)
+    trusted_proxies: tuple[str, ...] = ()
+    rate_limit: str = "6000/minute"
+    anonymous_rate_limit: str = "600/minute"
+    rate_storage: str = "memory://"
+    token_seconds: int = 300
+    max_body_bytes: int = 8 * 1024 * 1024
+    max_json_depth: int = 16
+    pool_size: int = 8
+    metrics_dir: str = ""
+    answer_max_age_seconds: int = 86_400
+
+    @property
+    def production(self) -> bool:
+        return self.mode == "production"
+
+    @property
+    def embedded(self) -> bool:
+        return not self.database_url
+
+
+def load(environ: Mapping[str, str] | None = None) -> Config:
+    """Reads and validates. Raises ConfigError listing every fault at once, by variable name."""
+    env = os.environ if environ is None else environ
+    faults: list[str] = []
+    known = {f"GONGXIN_{name}": name.lower() for name in _READERS}
+    for name in env:
+        if name.startswith("GONGXIN_") and name not in known and not name.startswith("GONGXIN_TEST_"):
+            faults.append(f"{name}: unknown variable; known are {', '.join(sorted(known))}")
+    values: dict[str, Any] = {}
+    for variable, attribute in known.items():
+        if variable in env:
+            try:
+                values[attribute] = _READERS[attribute.upper()](env[variable])
+            except ValueError as fault:
+                faults.append(f"{variable}: {fault}")
+    mode = values.get("mode", "development")
+    if mode == "production":
+        values.setdefault("synthetic", False)
+    else:
+        values.setdefault("master_key", _secret(DEVELOPMENT_SECRET))
+        values.setdefault("pepper", _secret(DEVELOPMENT_SECRET))
+    config = Config(**values)
+    if config.production:
+        faults.extend(production_faults(config))
+    if faults:
+        raise ConfigError("refusing to start:\n  " + "\n  ".join(faults))
+    return config
+
+
+def production_faults(config: Config) -> list[str]:
+    """Everything that must not be so in production, each by its variable."""
+    faults = []
+    if not config.database_url:
+        faults.append("GONGXIN_DATABASE_URL: missing; production needs a PostgreSQL DSN for the web role")
+    if not config.issuer.startswith("https://"):
+        faults.append("GONGXIN_ISSUER: must be the public https:// address")
+    for name, secret in (("MASTER_KEY", config.master_key), ("PEPPER", config.pepper)):
+        if not secret:
+            faults.append(f"GONGXIN_{name}: missing; make one with `gongxin keys secret`")
+        elif secret == _secret(DEVELOPMENT_SECRET) or len(set(secret)) < 16:
+            faults.append(f"GONGXIN_{name}: weak or the development value; make one with `gongxin keys secret`")
+    if config.master_key and config.master_key == config.pepper:
+        faults.append("GONGXIN_PEPPER: must differ from GONGXIN_MASTER_KEY")
+    if config.synthetic:
+        faults.append("GONGXIN_SYNTHETIC: must not be set in production")
+    if config.debug:
+        faults.append("GONGXIN_DEBUG: must not be set in production")
+    from gongxin_wire.voprf import sodium
+
+    provider = sodium.provider()
+    if not provider.production_ok:
+        faults.append(f"libsodium: the fallback '{provider.name}' is not allowed in production; install libsodium ≥ 1.0.18")
+    return faults
+
+
+def _secret(text: str) -> bytes:
+    try:
+        value = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (binascii.Error, ValueError) as fault:
+        raise ValueError("must be base64url of 32 bytes") from fault
+    if len(value) != 32:
+        raise ValueError(f"must be base64url of 32 bytes, got {len(value)}")
+    return value
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in {"0", "1", "true", "false"}:
+        raise ValueError("must be 0 or 1")
+    return text.lower() in {"1", "true"}
+
+
+def _mode(text: str) -> str:
+    if text not in {"development", "production"}:
+        raise ValueError("must be development or production")
+    return text
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError("must be a positive whole number")
+    return int(text)
+
+
+def _address(text: str) -> str:
+    if not text.startswith(("http://", "https://")) or text.endswith("/"):
+        raise ValueError("must be an http(s) address without a slash at its end")
+    return text
+
+
+def _dsn(text: str) -> str:
+    if not text.startswith(("postgresql://", "postgresql+psycopg://")):
+        raise ValueError("must be a postgresql:// DSN; no other database is supported")
+    return text.replace("postgresql://", "postgresql+psycopg://", 1)
+
+
+_READERS: dict[str, Any] = {
+    "MODE": _mode,
+    "ISSUER": _address,
+    "REGISTRY_NAME": str,
+    "DATABASE_URL": _dsn,
+    "MIGRATION_DATABASE_URL": _dsn,
+    "DATA_DIR": Path,
+    "SYNTHETIC": _flag,
+    "DEBUG": _flag,
+    "MASTER_KEY": _secret,
+    "PEPPER": _secret,
+    "TRUSTED_PROXIES": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
+    "RATE_LIMIT": str,
+    "ANONYMOUS_RATE_LIMIT": str,
+    "RATE_STORAGE": str,
+    "TOKEN_SECONDS": _positive,
+    "MAX_BODY_BYTES": _positive,
+    "MAX_JSON_DEPTH": _positive,
+    "POOL_SIZE": _positive,
+    "METRICS_DIR": str,
+    "ANSWER_MAX_AGE_SECONDS": _positive,
+}

@@ -1,0 +1,1 @@
+"""disclosure: __init__"""

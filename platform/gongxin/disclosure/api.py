@@ -1,0 +1,5 @@
+"""disclosure: parse, call, return."""
+
+from gongxin.web.blueprint import Blueprint
+
+BLUEPRINTS: tuple[Blueprint, ...] = ()

@@ -1,0 +1,5 @@
+"""members: parse, call, return."""
+
+from gongxin.web.blueprint import Blueprint
+
+BLUEPRINTS: tuple[Blueprint, ...] = ()

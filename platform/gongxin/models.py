@@ -1,0 +1,10 @@
+"""Every table, gathered for Alembic and for the test that holds the migrations against the models."""
+
+import importlib
+
+from .db import Base
+
+for _package in ("web.idempotency", "members.models", "access.models", "subjects.models", "cases.models", "disclosure.models"):
+    importlib.import_module(f"gongxin.{_package}")
+
+metadata = Base.metadata

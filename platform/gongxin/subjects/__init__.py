@@ -1,0 +1,1 @@
+"""subjects: __init__"""

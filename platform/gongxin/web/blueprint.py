@@ -1,0 +1,329 @@
+"""The blueprint: one decorator that takes a row of the permissions table, enforces it and documents it.
+
+    blp = Blueprint("cases", url_prefix="/v1/cases")
+
+    @blp.operation("cases.register", "POST", "", body=CaseIn, answer=CaseOut, status=201)
+    def register(call, body):
+        return service.register(call.session, caller=call.caller, **body)
+
+Around the view: who asks, may they, the body, the transaction, the idempotency key, the commit. A view returns a plain
+value (it is what `answer` documents), an `Answer` where it sets status or headers, or a Flask response.
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property, wraps
+from http import HTTPStatus
+from typing import Any
+
+import flask_smorest
+import orjson
+from flask import Response, g, request
+from marshmallow import Schema, ValidationError
+from sqlalchemy.orm import Session
+
+from gongxin.db import name_caller
+from gongxin.errors import Forbidden, GongxinError, Invalid
+
+from . import guards, idempotency
+from .caller import ANONYMOUS, Caller
+from .permissions import PERMISSIONS, Permission
+from .runtime import Runtime, runtime
+
+
+@dataclass
+class Answer:
+    """A body with what is not the default: status, headers, or bytes already serialised."""
+
+    body: Any = None
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    raw: bytes | None = None
+    mimetype: str = "application/json"
+
+
+@dataclass
+class Call:
+    """One request as a view sees it. `session` opens the request's transaction at first use."""
+
+    runtime: Runtime
+    permission: Permission
+    caller: Caller = ANONYMOUS
+    opened: Session | None = None
+
+    @cached_property
+    def session(self) -> Session:
+        self.opened = Session(self.runtime.engine, expire_on_commit=False, autoflush=False)
+        name_caller(self.opened, self.caller.member_id, self.caller.kind)
+        return self.opened
+
+    @property
+    def member_id(self) -> uuid.UUID:
+        """The caller's member; operations with a scope always have one."""
+        if self.caller.member_id is None:
+            raise Forbidden
+        return self.caller.member_id
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """flask-smorest's blueprint with `operation`; every route goes through it, so none escapes the table."""
+
+    def __init__(self, name: str, *, url_prefix: str = "", description: str = "") -> None:
+        super().__init__(name, name, url_prefix=url_prefix, description=description)
+
+    def operation(
+        self,
+        name: str,
+        method: str,
+        rule: str,
+        *,
+        body: type[Schema] | Schema | None = None,
+        query: type[Schema] | Schema | None = None,
+        answer: type[Schema] | Schema | dict[str, Any] | None = None,
+        status: int = 200,
+        raw_body: str | None = None,
+        walk: bool = True,
+        example: Any = None,
+        body_example: Any = None,
+        statuses: tuple[int, ...] = (),
+        media: str = "application/json",
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """`raw_body`: media type of a body that the view reads itself (NDJSON); `walk` False where every field is
+        of a closed form, so that the PII guard has nothing free to look at; `statuses`: further ones documented."""
+        permission = PERMISSIONS[name]
+        body_schema = body() if isinstance(body, type) else body
+        query_schema = query() if isinstance(query, type) else query
+
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def run(**path: Any) -> Response:
+                return _run(permission, view, path, body_schema, query_schema, status, walk)
+
+            run.permission = permission  # type: ignore[attr-defined]
+            documented = _document(
+                self, run, permission, view, body_schema, query_schema, answer, status, raw_body, example,
+                body_example, statuses, media, method,
+            )  # fmt: skip
+            self.route(rule, methods=[method], endpoint=name.replace(".", "_"))(documented)
+            return view
+
+        return decorate
+
+
+def _run(
+    permission: Permission,
+    view: Callable[..., Any],
+    path: dict[str, Any],
+    body: Schema | None,
+    query: Schema | None,
+    status: int,
+    walk: bool,
+) -> Response:
+    found = runtime()
+    call = Call(found, permission)
+    g.call = call
+    if permission.scope is None:
+        g.quota = found.limiter.take(f"ip:{request.remote_addr}", anonymous=True)
+    else:
+        call.caller = found.authenticate(found, request, permission)
+        g.quota = found.limiter.take(f"client:{call.caller.client_id}", anonymous=False)
+        check(permission, call.caller)
+    if query is not None:
+        path["query"] = _load(query, request.args.to_dict(), known_only=True)
+    elif request.args and permission.scope is not None:
+        raise Invalid("unknown_parameter", zh="未知的查询参数", en="Unknown query parameter", pointer=f"/{next(iter(request.args))}")
+    if body is not None:
+        value = guards.read_json(request, found.config.max_body_bytes, found.config.max_json_depth, walk=walk)
+        path["body"] = _load(body, value)
+    try:
+        answer = _transact(call, permission, view, path, status)
+    finally:
+        if call.opened is not None:
+            call.opened.close()
+    return answer
+
+
+def _transact(
+    call: Call, permission: Permission, view: Callable[..., Any], path: dict[str, Any], status: int
+) -> Response:
+    key = request.headers.get("Idempotency-Key") if permission.creates else None
+    body_digest = b""
+    if key is not None:
+        key = idempotency.check_key(key)
+        body_digest = idempotency.digest(permission.operation, request.path, request.get_data(cache=True))
+        found = idempotency.find_answer(call.session, call.caller, key, body_digest)
+        if found is not None:
+            replay = Response(found.answer, found.status, mimetype="application/json")
+            for line in found.headers:
+                name, _, value = line.partition(": ")
+                replay.headers[name] = value
+            replay.headers["Idempotency-Replayed"] = "true"
+            return replay
+    response = to_response(view(call, **path), status)
+    if call.opened is not None:
+        if key is not None and not response.is_streamed:
+            kept = [f"{name}: {response.headers[name]}" for name in ("ETag", "Location") if name in response.headers]
+            call.opened.add(
+                idempotency.IdempotencyKey(
+                    member_id=call.caller.member_id,
+                    key=key,
+                    operation=permission.operation,
+                    body_digest=body_digest,
+                    status=response.status_code,
+                    headers=kept,
+                    answer=response.get_data(),
+                )
+            )
+        call.opened.commit()
+    return response
+
+
+def check(permission: Permission, caller: Caller) -> None:
+    """The row against the caller: scope, kind of member, sender constraint (RFC 6750 section 3.1, insufficient_scope)."""
+    if permission.scope not in caller.scopes:
+        raise Forbidden(
+            "insufficient_scope",
+            zh="令牌缺少所需范围",
+            en="The token lacks the scope",
+            fix_zh=f"申请带有 {permission.scope} 的令牌。",
+            fix_en=f"Ask for a token with {permission.scope}.",
+            extra={"scope": permission.scope},
+        )
+    if caller.kind not in permission.kinds:
+        raise Forbidden(
+            "wrong_member_kind", zh="该类机构不能进行此操作", en="Members of this kind may not do this"
+        )
+    if permission.sender_constrained and not caller.sender_constrained:
+        raise Forbidden(
+            "sender_constraint_required",
+            zh="此操作要求绑定持有者的令牌",
+            en="This needs a sender-constrained token",
+            fix_zh="使用 DPoP 或双向 TLS 获取令牌。",
+            fix_en="Get the token with DPoP or mutual TLS.",
+        )
+
+
+def to_response(result: Any, status: int) -> Response:
+    if isinstance(result, Response):
+        return result
+    answer = result if isinstance(result, Answer) else Answer(result)
+    code = answer.status or status
+    if code == 204:
+        response = Response(status=204)
+    else:
+        data = answer.raw if answer.raw is not None else orjson.dumps(answer.body, option=orjson.OPT_UTC_Z)
+        response = Response(data, code, mimetype=answer.mimetype)
+    for name, value in answer.headers.items():
+        response.headers[name] = value
+    return response
+
+
+def _load(schema: Schema, value: Any, *, known_only: bool = False) -> Any:
+    try:
+        return schema.load(value)
+    except ValidationError as fault:
+        raise invalid(fault.normalized_messages()) from fault
+
+
+def invalid(messages: Any) -> Invalid:
+    """A schema's complaints as one Invalid: the first pointer on top, all of them under `errors`."""
+    faults = list(_flatten(messages, ""))
+    return Invalid(
+        "invalid_field",
+        zh="字段不符合要求",
+        en="A field is not acceptable",
+        fix_zh="按 errors 所列字段更正。",
+        fix_en="Correct the fields listed in errors.",
+        pointer=faults[0]["pointer"] if faults else None,
+        faults=faults,
+    )
+
+
+def _flatten(messages: Any, pointer: str) -> Any:
+    if isinstance(messages, dict):
+        for name, inner in messages.items():
+            yield from _flatten(inner, pointer if name == "_schema" else f"{pointer}/{name}")
+    elif isinstance(messages, list):
+        for message in messages:
+            yield from _flatten(message, pointer)
+    else:
+        yield {"pointer": pointer or "", "detail": str(messages)}
+
+
+def _document(
+    blp: Blueprint,
+    run: Callable[..., Any],
+    permission: Permission,
+    view: Callable[..., Any],
+    body: Schema | None,
+    query: Schema | None,
+    answer: Any,
+    status: int,
+    raw_body: str | None,
+    example: Any,
+    body_example: Any,
+    statuses: tuple[int, ...],
+    media: str,
+    method: str,
+) -> Callable[..., Any]:
+    """OpenAPI from the same row: security, scope, kinds, headers, every error."""
+    summary, _, rest = (view.__doc__ or permission.operation).strip().partition("\n")
+    doc: dict[str, Any] = {
+        "operationId": permission.operation.replace(".", "_"),
+        "summary": summary,
+        "description": "\n\n".join(part for part in (rest.strip(), _policy_text(permission)) if part),
+        "security": [{"oauth2": [permission.scope]}] if permission.scope else [],
+        "parameters": [],
+        "responses": {},
+    }
+    if query is not None:
+        doc["parameters"].append({"in": "query", "schema": query})
+    if permission.creates:
+        doc["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
+    if body is not None:
+        content: dict[str, Any] = {"schema": body}
+        if body_example is not None:
+            content["example"] = body_example
+        doc["requestBody"] = {"required": True, "content": {"application/json": content}}
+    elif raw_body is not None:
+        content = {"schema": {"type": "string"}}
+        if body_example is not None:
+            content["example"] = body_example
+        doc["requestBody"] = {"required": True, "content": {raw_body: content}}
+    success: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if answer is not None:
+        inner: dict[str, Any] = {"schema": answer() if isinstance(answer, type) else answer}
+        if example is not None:
+            inner["example"] = example
+        success["content"] = {media: inner}
+    doc["responses"][str(status)] = success
+    for code in sorted(set(statuses) | _errors_of(permission, body or raw_body, query, method)):
+        doc["responses"][str(code)] = {"$ref": f"#/components/responses/Problem{code}"}
+    decorated: Callable[..., Any] = blp.doc(**doc)(run)
+    return decorated
+
+
+def _errors_of(permission: Permission, body: Any, query: Any, method: str) -> set[int]:
+    codes = {400, 413, 422, 429, 503}
+    if permission.scope:
+        codes |= {401, 403, 404}
+    if body is not None or permission.creates or method != "GET":
+        codes |= {409, 415}
+    return codes
+
+
+def _policy_text(permission: Permission) -> str:
+    if permission.scope is None:
+        return "公开。 Open to anyone."
+    parts = [f"Scope `{permission.scope}`; members: {', '.join(sorted(permission.kinds))}."]
+    if permission.sender_constrained:
+        parts.append("Sender-constrained token (DPoP or mutual TLS).")
+    if permission.grant:
+        parts.append("authorization_details of type `gongxin_lookup` are checked.")
+    if permission.creates:
+        parts.append("Takes `Idempotency-Key`.")
+    return " ".join(parts)
+
+
+__all__ = ["Answer", "Blueprint", "Call", "GongxinError", "invalid"]

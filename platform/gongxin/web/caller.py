@@ -1,0 +1,30 @@
+"""Who asks: a frozen value made by `access` from a verified token, and read by everyone else."""
+
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+MEMBER_KINDS = ("bank", "court", "agency", "mediator", "regulator", "association")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A member's client with the scopes and grants of its token; `kind` is one of MEMBER_KINDS, or `anonymous`."""
+
+    member_id: uuid.UUID | None
+    kind: str
+    client_id: uuid.UUID | None = None
+    scopes: frozenset[str] = frozenset()
+    grants: tuple[dict[str, Any], ...] = ()
+    token_id: str = ""
+    sender_constrained: bool = False
+    court_code: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict, compare=False)
+
+
+ANONYMOUS = Caller(None, "anonymous")
+
+
+def operator() -> Caller:
+    """The person at the registry's own command line."""
+    return Caller(None, "registry")

@@ -1,0 +1,74 @@
+"""Liveness, readiness, metrics, the browsable documentation."""
+
+from typing import Any
+
+from flask import Response, current_app, render_template
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from sqlalchemy import text
+
+from gongxin.errors import NotFound
+
+from .blueprint import Answer, Blueprint, Call
+
+REQUESTS = Counter("gongxin_requests_total", "Requests answered", ["operation", "status"])
+SECONDS = Histogram(
+    "gongxin_request_seconds",
+    "Seconds to answer",
+    ["operation"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+
+blp = Blueprint("health", description="运行状态与文档 Health and documentation")
+
+_STATE: dict[str, Any] = {
+    "type": "object",
+    "properties": {"status": {"type": "string"}},
+    "required": ["status"],
+    "additionalProperties": False,
+}
+
+
+@blp.operation("health.live", "GET", "/healthz", answer=_STATE, example={"status": "alive"})
+def live(_call: Call) -> dict[str, str]:
+    """存活检查 Whether the process answers."""
+    return {"status": "alive"}
+
+
+@blp.operation("health.ready", "GET", "/readyz", answer=_STATE, example={"status": "ready"})
+def ready(call: Call) -> dict[str, str]:
+    """就绪检查 Whether the database answers and is migrated."""
+    call.session.execute(text("select 1 from members limit 1"))
+    return {"status": "ready"}
+
+
+@blp.operation("health.metrics", "GET", "/metrics", answer={"type": "string"}, media="text/plain")
+def metrics(call: Call) -> Answer:
+    """监控指标 Prometheus metrics of all processes."""
+    if call.runtime.config.metrics_dir:
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry, path=call.runtime.config.metrics_dir)  # type: ignore[no-untyped-call]
+        return Answer(raw=generate_latest(registry), mimetype=CONTENT_TYPE_LATEST)
+    return Answer(raw=generate_latest(), mimetype=CONTENT_TYPE_LATEST)
+
+
+@blp.operation("docs.openapi", "GET", "/openapi.json", answer={"type": "object"})
+def openapi(_call: Call) -> Answer:
+    """接口说明 The OpenAPI 3.1 document."""
+    raw: bytes = current_app.extensions["gongxin_openapi"]()
+    return Answer(raw=raw)
+
+
+@blp.operation("docs.page", "GET", "/docs", answer={"type": "string"}, media="text/html")
+def docs_page(_call: Call) -> Answer:
+    """文档页面 The documentation as a page, local assets only."""
+    spec = current_app.extensions["gongxin_spec"]()
+    return Answer(raw=render_template("docs.html", spec=spec).encode(), mimetype="text/html")
+
+
+@blp.operation("docs.problem", "GET", "/problems/<code>", answer={"type": "string"}, media="text/html")
+def problem_page(_call: Call, code: str) -> Response:
+    """错误说明 What a problem type means."""
+    catalogue = current_app.extensions["gongxin_problems"]()
+    if code not in catalogue:
+        raise NotFound
+    return Response(render_template("problem.html", code=code, entry=catalogue[code]), mimetype="text/html")

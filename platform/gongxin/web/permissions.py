@@ -1,0 +1,115 @@
+"""The permissions table: one row for each operation. What is not here cannot be called.
+
+A row says which scope a token must carry, which kinds of member may call, whether the token must be bound to its sender
+(DPoP, RFC 9449, or a certificate, RFC 8705), and whether the answer holds personal data (then `Cache-Control: no-store`).
+Purposes and data types are checked against the token's authorization_details (RFC 9396) where `grant` is set.
+"""
+
+from dataclasses import dataclass
+
+EVERYONE = frozenset({"bank", "court", "agency", "mediator", "regulator", "association"})
+CREDITOR = frozenset({"bank"})
+PARTIES = frozenset({"bank", "agency"})
+CASE_SIDES = frozenset({"bank", "agency", "mediator", "association"})
+ASSERTERS = EVERYONE
+COURT = frozenset({"court"})
+ASSOCIATION = frozenset({"association"})
+OVERSIGHT = frozenset({"association", "regulator"})
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One row. `scope` None: anyone may call; then nothing personal may be answered."""
+
+    operation: str
+    scope: str | None
+    kinds: frozenset[str] = EVERYONE
+    sender_constrained: bool = False
+    grant: bool = False
+    creates: bool = False
+    personal: bool = False
+
+
+# Scopes a client that authenticates with a shared secret may hold: nothing that touches a person.
+LOW_RISK_SCOPES = frozenset({"members.read", "keys.read"})
+
+SCOPES: dict[str, tuple[str, str]] = {
+    "members.read": ("读取机构名录与协议", "read the directory of members and agreements"),
+    "members.write": ("管理机构、协议与凭证", "administer members, agreements and credentials"),
+    "keys.read": ("读取公开密钥", "read published keys"),
+    "keys.write": ("管理本机构的密钥", "administer one's own keys"),
+    "subjects.evaluate": ("盲化求值", "blind evaluation"),
+    "cases.read": ("读取本机构案件", "read one's own cases"),
+    "cases.write": ("登记与委托案件", "register and place cases"),
+    "events.write": ("登记案件状态", "assert case events"),
+    "court_events.write": ("法院按案号登记状态", "assert court events by case number"),
+    "lookups": ("查询", "look-ups"),
+    "subject_access": ("个人查阅", "subject access"),
+}
+
+
+def _row(operation: str, scope: str | None, kinds: frozenset[str] = EVERYONE, flags: str = "") -> Permission:
+    """`flags`: s sender-constrained, g grant, c creates (takes Idempotency-Key), p personal data."""
+    return Permission(operation, scope, kinds, "s" in flags, "g" in flags, "c" in flags, "p" in flags)
+
+
+PERMISSIONS: dict[str, Permission] = {
+    row.operation: row
+    for row in (
+        # operations of the registry itself
+        _row("health.live", None),
+        _row("health.ready", None),
+        _row("health.metrics", None),
+        _row("docs.page", None),
+        _row("docs.openapi", None),
+        _row("docs.problem", None),
+        # OAuth 2: the client authenticates inside the request
+        _row("oauth.token", None),
+        _row("oauth.introspect", None),
+        _row("oauth.revoke", None),
+        _row("oauth.server_metadata", None),
+        _row("oauth.resource_metadata", None),
+        _row("oauth.jwks", None),
+        # members
+        _row("members.list", "members.read"),
+        _row("members.get", "members.read"),
+        _row("members.me", "members.read"),
+        _row("members.apply", "members.write", ASSOCIATION, "sc"),
+        _row("members.change_state", "members.write", ASSOCIATION, "sc"),
+        _row("agreements.list", "members.read"),
+        _row("agreements.create", "members.write", ASSOCIATION, "sc"),
+        _row("clients.list", "keys.write", EVERYONE, "s"),
+        _row("clients.create", "members.write", ASSOCIATION, "sc"),
+        _row("clients.revoke", "members.write", ASSOCIATION, "sc"),
+        _row("client_keys.list", "keys.write", EVERYONE, "s"),
+        _row("client_keys.add", "keys.write", EVERYONE, "sc"),
+        _row("client_keys.retire", "keys.write", EVERYONE, "s"),
+        # subjects
+        _row("subjects.keys", None),
+        _row("subjects.evaluate", "subjects.evaluate", EVERYONE, "s"),
+        # cases
+        _row("cases.register", "cases.write", CREDITOR, "scp"),
+        _row("cases.register_bulk", "cases.write", CREDITOR, "sp"),
+        _row("cases.list", "cases.read", CASE_SIDES, "sp"),
+        _row("cases.get", "cases.read", CASE_SIDES, "sp"),
+        _row("cases.place_bulk", "cases.write", PARTIES, "scp"),
+        _row("cases.place", "cases.write", PARTIES, "scp"),
+        _row("cases.link_reference", "cases.write", PARTIES, "scp"),
+        _row("cases.rekey_bulk", "cases.write", CREDITOR, "scp"),
+        _row("cases.history", "cases.read", CASE_SIDES, "sp"),
+        _row("cases.status", "cases.read", CASE_SIDES, "sp"),
+        _row("events.assert", "events.write", ASSERTERS, "scp"),
+        _row("events.correct", "events.write", ASSERTERS, "scp"),
+        _row("events.withdraw", "events.write", ASSERTERS, "scp"),
+        _row("court_events.assert", "court_events.write", COURT, "scp"),
+        _row("court_events.list", "court_events.write", COURT, "sp"),
+        _row("court_events.correct", "court_events.write", COURT, "scp"),
+        # disclosure
+        _row("disclosure.policy", None),
+        _row("disclosure.receipt_keys", None),
+        _row("lookups.one", "lookups", EVERYONE, "sgp"),
+        _row("lookups.batch", "lookups", EVERYONE, "sgp"),
+        _row("lookups.own", "lookups", EVERYONE, "sp"),
+        _row("subject_access.answer", "subject_access", ASSOCIATION, "scp"),
+    )
+}
