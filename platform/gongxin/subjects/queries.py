@@ -1,1 +1,45 @@
-"""subjects: queries"""
+"""Every SELECT on epochs."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from .models import SubjectEpoch
+from .rules import Epoch
+
+
+def epochs(session: Session) -> list[Epoch]:
+    """Every epoch that is not retired, by data set and number."""
+    rows = session.execute(
+        select(SubjectEpoch.data_set, SubjectEpoch.epoch, SubjectEpoch.state, SubjectEpoch.public_key)
+        .where(SubjectEpoch.state != "retired")
+        .order_by(SubjectEpoch.data_set, SubjectEpoch.epoch)
+    )
+    return [Epoch(row.data_set, row.epoch, row.state, row.public_key) for row in rows]
+
+
+def all_epochs_for_update(session: Session, data_set: str) -> Sequence[SubjectEpoch]:
+    """The data set's whole history, held until the transaction ends so that two rotations cannot cross."""
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:name, 9497))"), {"name": data_set})
+    return session.scalars(
+        select(SubjectEpoch).where(SubjectEpoch.data_set == data_set).order_by(SubjectEpoch.epoch)
+    ).all()
+
+
+def find_secret(session: Session, data_set: str, epoch: int) -> tuple[bytes, bytes] | None:
+    """(sealed secret, public key) of an open epoch."""
+    row = session.execute(
+        select(SubjectEpoch.sealed_secret, SubjectEpoch.public_key).where(
+            SubjectEpoch.data_set == data_set, SubjectEpoch.epoch == epoch, SubjectEpoch.state != "retired"
+        )
+    ).first()
+    return (row.sealed_secret, row.public_key) if row else None
+
+
+def count_unmoved(session: Session, data_set: str, epoch: int) -> int:
+    """Records known by this epoch's key alone. Only `debtor` has records yet; the count passes row-level security
+    through a function that returns nothing else."""
+    if data_set != "debtor":
+        return 0
+    return int(session.scalar(text("select cases_known_only_by(:epoch)"), {"epoch": epoch}) or 0)
