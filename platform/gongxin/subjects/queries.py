@@ -1,11 +1,13 @@
-"""Every SELECT on epochs."""
+"""Every SELECT on epochs and budgets."""
 
+import uuid
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from .models import SubjectEpoch
+from .models import BudgetUse, SubjectEpoch
 from .rules import Epoch
 
 
@@ -43,3 +45,28 @@ def count_unmoved(session: Session, data_set: str, epoch: int) -> int:
     if data_set != "debtor":
         return 0
     return int(session.scalar(text("select cases_known_only_by(:epoch)"), {"epoch": epoch}) or 0)
+
+
+def used_today(session: Session, member_id: uuid.UUID, purpose: str, day: date) -> int:
+    """Look-ups counted or leased so far."""
+    found = session.scalar(
+        select(BudgetUse.used).where(
+            BudgetUse.member_id == member_id, BudgetUse.purpose == purpose, BudgetUse.day == day
+        )
+    )
+    return found or 0
+
+
+def count_use(session: Session, member_id: uuid.UUID, purpose: str, day: date, count: int, limit: int) -> bool:
+    """Adds `count` to the day where the sum stays within `limit`; False where it would not."""
+    if count > limit:
+        return False
+    added = session.execute(
+        text(
+            "insert into budget_uses (member_id, purpose, day, used) values (:member, :purpose, :day, :count) "
+            "on conflict (member_id, purpose, day) do update set used = budget_uses.used + excluded.used "
+            "where budget_uses.used + excluded.used <= :limit returning used"
+        ),
+        {"member": member_id, "purpose": purpose, "day": day, "count": count, "limit": limit},
+    )
+    return added.first() is not None

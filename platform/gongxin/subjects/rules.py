@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gongxin.errors import Conflict, Invalid
+from gongxin_wire.voprf import sodium
 
 DATA_SETS = ("debtor", "agent")
 SUITE = "ristretto255-SHA512"
@@ -139,3 +140,63 @@ def check_retire(state: str, unmoved: int) -> None:
             fix_en="Have members add tokens of the new epoch by POST /v1/cases/keys.",
             extra={"cases": unmoved},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A request for blind evaluation; `elements` are 32 bytes each, canonical in form."""
+
+    data_set: str
+    epoch: int
+    elements: list[bytes]
+
+
+def check_evaluation(body: Any) -> Evaluation:
+    """The body of POST /v1/subjects/evaluations, read by hand. Raises Invalid naming the field."""
+    if not isinstance(body, dict) or body.keys() != {"data_set", "epoch", "elements"}:
+        raise _bad_field("", "应恰有 data_set、epoch、elements", "Give exactly data_set, epoch and elements")
+    data_set, epoch, elements = body["data_set"], body["epoch"], body["elements"]
+    if data_set not in DATA_SETS:
+        raise _bad_field("/data_set", "未知的数据集", "data_set must be debtor or agent")
+    if type(epoch) is not int or not 1 <= epoch <= 32767:
+        raise _bad_field("/epoch", "密钥期应为正整数", "epoch must be a positive whole number")
+    if not isinstance(elements, list) or not 1 <= len(elements) <= MAX_ELEMENTS:
+        raise _bad_field("/elements", "应有 1 至 1000 个元素", "elements must hold 1 to 1000 elements")
+    return Evaluation(data_set, epoch, [_element(text, index) for index, text in enumerate(elements)])
+
+
+def _element(text: Any, index: int) -> bytes:
+    if not isinstance(text, str) or TOKEN.fullmatch(text) is None:
+        raise bad_element(index)
+    return decode_token(text)
+
+
+def check_elements(elements: Iterable[bytes]) -> None:
+    """Each a canonical ristretto255 element (RFC 9496 section 4.3.1), never the identity (RFC 9497 section 4.1)."""
+    group = sodium.load()
+    for index, element in enumerate(elements):
+        if not any(element) or not group.is_valid_point(element):
+            raise bad_element(index)
+
+
+def bad_element(index: int) -> Invalid:
+    """One element is not acceptable."""
+    return Invalid(
+        "bad_element",
+        zh="不是规范的 ristretto255 元素",
+        en="Not a canonical ristretto255 element",
+        fix_zh="每个元素为 SDK 盲化所得 32 字节的 base64url，无填充；不要提交证件号码。",
+        fix_en="Each element is the 32 bytes the SDK's blinding gives, base64url without padding; never an ID number.",
+        pointer=f"/elements/{index}",
+    )
+
+
+def _bad_field(pointer: str, zh: str, en: str) -> Invalid:
+    return Invalid(
+        "invalid_field",
+        zh=zh,
+        en=en,
+        fix_zh="按接口文档更正该字段。",
+        fix_en="Correct the field as the documentation says.",
+        pointer=pointer,
+    )

@@ -83,14 +83,15 @@ class Blueprint(flask_smorest.Blueprint):
         answer: type[Schema] | Schema | dict[str, Any] | None = None,
         status: int = 200,
         raw_body: str | None = None,
+        raw_schema: Any = None,
         walk: bool = True,
         example: Any = None,
         body_example: Any = None,
         statuses: tuple[int, ...] = (),
         media: str = "application/json",
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        """`raw_body`: media type of a body that the view reads itself (NDJSON); `walk` False where every field is
-        of a closed form, so that the PII guard has nothing free to look at; `statuses`: further ones documented."""
+        """`raw_body`: media type of a body that the view reads itself (NDJSON, hot paths), its shape in `raw_schema`;
+        `walk` False where every field is of a closed form, so that the PII guard has nothing free to look at; `statuses`: further ones documented."""
         permission = PERMISSIONS[name]
         body_schema = body() if isinstance(body, type) else body
         query_schema = query() if isinstance(query, type) else query
@@ -102,7 +103,7 @@ class Blueprint(flask_smorest.Blueprint):
 
             run.permission = permission  # type: ignore[attr-defined]
             documented = _document(
-                self, run, permission, view, body_schema, query_schema, answer, status, raw_body, example,
+                self, run, permission, view, body_schema, query_schema, answer, status, raw_body, raw_schema, example,
                 body_example, statuses, media, method,
             )  # fmt: skip
             self.route(rule, methods=[method], endpoint=name.replace(".", "_"))(documented)
@@ -261,6 +262,7 @@ def _document(
     answer: Any,
     status: int,
     raw_body: str | None,
+    raw_schema: Any,
     example: Any,
     body_example: Any,
     statuses: tuple[int, ...],
@@ -287,7 +289,7 @@ def _document(
             content["example"] = body_example
         doc["requestBody"] = {"required": True, "content": {"application/json": content}}
     elif raw_body is not None:
-        content = {"schema": {"type": "string"}}
+        content = {"schema": raw_schema() if isinstance(raw_schema, type) else raw_schema or {"type": "string"}}
         if body_example is not None:
             content["example"] = body_example
         doc["requestBody"] = {"required": True, "content": {raw_body: content}}
