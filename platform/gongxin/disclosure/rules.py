@@ -4,6 +4,9 @@ The vocabularies here are those of domain.md section 2. Positions are stored (`c
 new words go to the end.
 """
 
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,7 +14,8 @@ from typing import Any
 
 import orjson
 
-from gongxin.errors import Forbidden
+from gongxin.errors import Forbidden, Invalid
+from gongxin_wire import case_numbers
 
 STOP_FLAGS = (
     "bankruptcy_stay",
@@ -29,14 +33,18 @@ PURPOSES = ("placement", "contact", "judicial", "mediation", "supervision", "sub
 DATA_TYPES = ("case_status",)
 RESULTS = ("no_ground", "none", "match")
 FIELDS = ("result", "stop_flags", "legal_class", "contested")
+ACCESS_FIELDS = ("asked_at", "member", "purpose", "ground", "outcome", "fields")
 GRANT_TYPE = "gongxin_lookup"
 
 # What each purpose rests on: the asker's own case, or a reference in somebody's files.
 BY_CASE = frozenset({"placement", "contact"})
 BY_REFERENCE = frozenset({"judicial", "mediation", "supervision"})
-LOOKUP_PURPOSES = tuple(purpose for purpose in PURPOSES if purpose != "subject_access")
+SUBJECT_ACCESS = "subject_access"
+LOOKUP_PURPOSES = tuple(purpose for purpose in PURPOSES if purpose != SUBJECT_ACCESS)
+_CASE_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_FILE_NUMBER = re.compile(r"[^\W_](?:[\w()/.:#-]{0,62}[\w)])?")
 
-# How the database packs one answer into an integer (function `ask_*` of migration 0006).
+# How the database packs one answer into an integer (function `look_up` of migration 0006).
 _CLASS_AT, _CONTESTED_AT, _RESULT_AT = 16, 20, 21
 
 
@@ -48,14 +56,6 @@ class Outcome:
     mask: int = 0
     legal_class: int = 0
     contested: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a question rests on: the asker's own case, or a reference in normal form (案号 or file number)."""
-
-    case_id: str | None = None
-    reference: str | None = None
 
 
 def mask_of(flags: Iterable[str]) -> int:
@@ -128,18 +128,14 @@ ANSWER_BYTES = _longest() + 1
 
 
 def find_grant(
-    grants: Sequence[Mapping[str, Any]], purpose: str, grounds: Iterable[Ground], data_type: str = "case_status"
+    grants: Sequence[Mapping[str, Any]], purpose: str, grounds: Iterable[str], data_type: str = "case_status"
 ) -> Mapping[str, Any]:
     """The authorization detail (RFC 9396) that covers this question. Raises Forbidden where none does: a grant names
-    the purpose and data type and, where it lists case references, every ground of the question is among them."""
-    asked = {ground.case_id or ground.reference or "" for ground in grounds}
+    the purpose and data type and, where it lists case references, every ground (in normal form) is among them."""
     fitting = [g for g in grants if g.get("type") == GRANT_TYPE and g.get("purpose") == purpose]
     if not fitting:
         raise outside_grant(
-            "purpose_not_granted",
-            "令牌未授予此用途",
-            "The token was not granted for this purpose",
-            "/purpose",
+            "purpose_not_granted", "令牌未授予此用途", "The token was not granted for this purpose", "/purpose"
         )
     fitting = [g for g in fitting if data_type in g.get("data_types", ())]
     if not fitting:
@@ -148,11 +144,124 @@ def find_grant(
         )
     for grant in fitting:
         references = grant.get("case_references")
-        if not references or asked <= set(references):
+        if not references or set(grounds) <= {normal_reference(text) for text in references}:
             return grant
     raise outside_grant(
         "case_not_granted", "令牌未授予此案件", "The token was not granted for this case reference", "/ground"
     )
+
+
+@lru_cache(maxsize=4096)
+def normal_reference(text: str) -> str:
+    """A reference of a grant as grounds are written: a 案号 or a file number in normal form, a case id as it is."""
+    try:
+        return str(case_numbers.parse(text))
+    except case_numbers.CaseNumberError:
+        return text if _CASE_ID.fullmatch(text) else _normal_file_number(text)
+
+
+def court_case(text: str, pointer: str) -> tuple[str, str]:
+    """(案号 in normal form, its court's code). Raises Invalid in the words of the parser."""
+    try:
+        number = case_numbers.parse(text)
+    except case_numbers.CaseNumberError as fault:
+        raise Invalid(
+            fault.code, zh=fault.zh, en=fault.en, fix_zh=fault.fix_zh, fix_en=fault.fix_en, pointer=pointer
+        ) from fault
+    return str(number), number.court_code
+
+
+def file_number(text: str, pointer: str) -> str:
+    """A file number in normal form: NFKC, no spaces, upper case; letters, digits and ()/.:#- up to 64."""
+    normal = _normal_file_number(text)
+    if _FILE_NUMBER.fullmatch(normal) is None:
+        raise Invalid(
+            "bad_file_number",
+            zh="卷号应为 1 至 64 个字母、数字、汉字或 ()/.:#-",
+            en="A file number is 1 to 64 letters, digits or ()/.:#-",
+            fix_zh="填写卷宗或调解案卷的编号。",
+            fix_en="Give the number of the file.",
+            pointer=pointer,
+        )
+    return normal
+
+
+def _normal_file_number(text: str) -> str:
+    return "".join(unicodedata.normalize("NFKC", text).split()).upper()
+
+
+# --- policy ---------------------------------------------------------------------------------------------------------
+
+
+def policy_fields(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], frozenset[str]]:
+    """(asker's kind, purpose) → fields. The relation follows from the two: it is what the ground must prove."""
+    return {(row["asker"], row["purpose"]): frozenset(row["fields"]) for row in rows}
+
+
+def fields_for(policy: Mapping[tuple[str, str], frozenset[str]], kind: str, purpose: str) -> frozenset[str]:
+    """What this asker may be told. Raises Forbidden where the policy has no row."""
+    fields = policy.get((kind, purpose))
+    if fields is None:
+        raise Forbidden(
+            "purpose_not_for_kind",
+            zh="该类机构不能以此用途查询",
+            en="Members of this kind may not ask for this purpose",
+            fix_zh="按 GET /v1/disclosure/policy 核对用途。",
+            fix_en="See GET /v1/disclosure/policy.",
+            pointer="/purpose",
+        )
+    return fields
+
+
+def check_terms(purposes: frozenset[str], purpose: str) -> None:
+    """The agreement in force names the purpose, whatever the token was granted before it changed."""
+    if purpose not in purposes:
+        raise Forbidden(
+            "purpose_not_agreed",
+            zh="会员协议不含此用途",
+            en="The member's agreement does not hold this purpose",
+            fix_zh="请与协会修订协议。",
+            fix_en="Ask the association to amend the agreement.",
+            pointer="/purpose",
+        )
+
+
+def check_policy(rows: Iterable[Mapping[str, Any]]) -> None:
+    """A new version may use only our words, and tells the result wherever it tells anything."""
+    for index, row in enumerate(rows):
+        access = row.get("purpose") == SUBJECT_ACCESS
+        fields = row.get("fields", ())
+        known = ACCESS_FIELDS if access else FIELDS
+        if row.get("purpose") not in PURPOSES or not set(fields) <= set(known) or not (access or "result" in fields):
+            raise Invalid(
+                "bad_policy_row",
+                zh="披露规则行不符合要求",
+                en="A row of the policy is not acceptable",
+                fix_zh="用途与字段须为登记处的词汇，且含 result。",
+                fix_en="Use the registry's purposes and fields; include result.",
+                pointer=f"/rows/{index}",
+            )
+
+
+# --- what is told afterwards ----------------------------------------------------------------------------------------
+
+
+def tally(codes: Iterable[int]) -> dict[str, int]:
+    """How many items had each result."""
+    counts = Counter(unpack(code).result for code in codes)
+    return {result: counts[result] for result in RESULTS}
+
+
+def outcome_word(code: int | None, refusal: str | None) -> str:
+    """One word for the subject: a result, `refused`, or `told` where the question was a subject access."""
+    if refusal is not None:
+        return "refused"
+    return "told" if code is None else unpack(code).result
+
+
+def fields_told(fields: Sequence[str], code: int | None) -> list[str]:
+    """Field names that were disclosed: nothing but the result where there was no ground."""
+    return ["result"] if code == 0 else sorted(fields)
 
 
 def outside_grant(code: str, zh: str, en: str, pointer: str | None) -> Forbidden:

@@ -1,1 +1,228 @@
-"""disclosure: service"""
+"""The verbs: ask, list one's own questions, tell the subject who asked. A look-up commits itself (its record must be durable
+before the answer leaves); the others flush, never commit."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy.orm import Session
+
+from gongxin import clock, ids
+from gongxin.db import transaction
+from gongxin.errors import Forbidden, GongxinError, TooMany
+from gongxin.subjects import budgets
+from gongxin.web.caller import Caller
+from gongxin.web.runtime import Runtime
+
+from . import queries, receipts, rules
+from .models import DisclosurePolicy, Lookup, LookupPending
+from .questions import Question
+
+_POLICY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A version as the hot path wants it."""
+
+    version: int
+    fields: dict[tuple[str, str], frozenset[str]]
+
+
+def policy(runtime: Runtime) -> Policy:
+    """The policy in force, remembered for a few seconds."""
+    held: tuple[float, Policy] | None = runtime.caches.get("policy")
+    if held is None or held[0] < clock.monotonic():
+        with transaction(runtime.engine) as session:
+            found = queries.policy_in_force(session, clock.now())
+        value = Policy(found.version, rules.policy_fields(found.rows))
+        held = runtime.caches["policy"] = (clock.monotonic() + _POLICY_SECONDS, value)
+    return held[1]
+
+
+def publish_policy(session: Session, *, version: int, effective_from: datetime, rows: list[dict[str, Any]]) -> None:
+    """A new version of the policy; the one before stays as it was. Raises Invalid for words that are not ours."""
+    rules.check_policy(rows)
+    session.add(DisclosurePolicy(version=version, effective_from=effective_from, rows=rows))
+    session.flush()
+
+
+# --- look-ups -------------------------------------------------------------------------------------------------------
+
+
+def lookup(runtime: Runtime, caller: Caller, question: Question) -> bytes:
+    """The answer's body. Raises Forbidden outside the grant, agreement or policy and TooMany over budget, each of which
+    leaves its own record behind."""
+    member_id = _member(caller)
+    try:
+        rule = policy(runtime)
+        fields = rules.fields_for(rule.fields, caller.kind, question.purpose)
+        rules.find_grant(caller.grants, question.purpose, question.grounds)
+        rules.check_terms(budgets.terms(runtime, caller).purposes, question.purpose)
+        budgets.take(runtime, caller, question.purpose, len(question.grounds))
+    except (Forbidden, TooMany) as refusal:
+        record_refusal(runtime, caller, question, refusal)
+        raise
+    lookup_id, asked_at = ids.new_id(), clock.now()
+    fresh_until = asked_at + timedelta(seconds=runtime.config.answer_max_age_seconds)
+    codes = queries.ask(
+        runtime.engine,
+        (
+            lookup_id, asked_at, fresh_until, member_id, caller.client_id, question.purpose,
+            orjson.dumps(question.grounds).decode(), question.keys, question.width, question.void, question.officer,
+            _fields_json(fields), rule.version,
+        ),
+    )  # fmt: skip
+    answers = b"[" + b",".join([rules.answer_of_code(code, fields) for code in codes]) + b"]"
+    receipt = receipts.sign(
+        runtime,
+        member_id=member_id,
+        lookup_id=lookup_id,
+        purpose=question.purpose,
+        question=question.digest,
+        answer=answers,
+        asked_at=asked_at,
+        fresh_until=fresh_until,
+        policy_version=rule.version,
+    )
+    return (
+        b'{"answers":%s,"as_of":"%s","fresh_until":"%s","lookup_id":"%s","policy_version":%d,"purpose":"%s","receipt":"%s"}'
+        % (
+            answers,
+            receipts.moment(asked_at).encode(),
+            receipts.moment(fresh_until).encode(),
+            str(lookup_id).encode(),
+            rule.version,
+            question.purpose.encode(),
+            receipt.encode(),
+        )
+    )
+
+
+def record_refusal(runtime: Runtime, caller: Caller, question: Question, refusal: GongxinError) -> None:
+    """Who asked about whom and was refused, in a transaction of its own: the request's rolls back."""
+    now, lookup_id, member_id = clock.now(), ids.new_id(), _member(caller)
+    version = policy(runtime).version
+    with transaction(runtime.engine, member_id, caller.kind) as session:
+        session.add(
+            Lookup(
+                id=lookup_id,
+                asked_at=now,
+                fresh_until=now,
+                member_id=member_id,
+                client_id=caller.client_id,
+                purpose=question.purpose,
+                grounds=question.grounds,
+                officer=question.officer,
+                subject_keys=question.keys,
+                width=question.width,
+                outcomes=[],
+                fields=[],
+                policy_version=version,
+                refusal=refusal.code,
+            )
+        )
+        session.add(LookupPending(lookup_id=lookup_id, member_id=member_id))
+
+
+def _fields_json(fields: frozenset[str]) -> str:
+    return orjson.dumps(sorted(fields)).decode()
+
+
+def own_lookups(
+    session: Session, member_id: uuid.UUID, before: uuid.UUID | None, limit: int
+) -> Sequence[dict[str, Any]]:
+    """One's own questions, newest first: what was asked and how it went, never a subject."""
+    return [_describe(row) for row in queries.own_lookups(session, member_id, before, limit)]
+
+
+def _describe(row: Lookup) -> dict[str, Any]:
+    return {
+        "lookup_id": str(row.id),
+        "asked_at": receipts.moment(row.asked_at),
+        "fresh_until": receipts.moment(row.fresh_until),
+        "client_id": str(row.client_id) if row.client_id else None,
+        "purpose": row.purpose,
+        "officer": row.officer,
+        "items": len(row.grounds),
+        "ground": row.grounds[0] if len(row.grounds) == 1 else None,
+        "outcomes": rules.tally(row.outcomes),
+        "fields": row.fields,
+        "policy_version": row.policy_version,
+        "refusal": row.refusal,
+    }
+
+
+# --- subject access -------------------------------------------------------------------------------------------------
+
+
+def subject_access(
+    runtime: Runtime, session: Session, caller: Caller, *, keys: Sequence[bytes], reference: str, question: bytes
+) -> dict[str, Any]:
+    """Everybody who asked about the subject, why, and which fields were told; refused questions too. `question` is the
+    SHA-256 of the canonical body. Recorded as a look-up of its own."""
+    rule = policy(runtime)
+    fields = rules.fields_for(rule.fields, caller.kind, rules.SUBJECT_ACCESS)
+    lookup_id, now, member_id = ids.new_id(), clock.now(), _member(caller)
+    fresh_until = now + timedelta(seconds=runtime.config.answer_max_age_seconds)
+    rows = queries.asked_about(
+        session,
+        {
+            "id": lookup_id,
+            "asked_at": now,
+            "fresh_until": fresh_until,
+            "member": member_id,
+            "client": caller.client_id,
+            "request": reference,
+            "keys": b"".join(keys),
+            "width": len(keys),
+            "fields": _fields_json(fields),
+            "policy": rule.version,
+        },
+    )
+    asked = [
+        {
+            "asked_at": receipts.moment(row.asked_at),
+            "member_name_zh": row.name_zh,
+            "member_name_en": row.name_en,
+            "member_kind": row.kind,
+            "purpose": row.purpose,
+            "ground": row.ground,
+            "outcome": rules.outcome_word(row.outcome, row.refusal),
+            "fields": rules.fields_told(row.fields, row.outcome),
+        }
+        for row in rows
+    ]
+    receipt = receipts.sign(
+        runtime,
+        member_id=member_id,
+        lookup_id=lookup_id,
+        purpose=rules.SUBJECT_ACCESS,
+        question=question,
+        answer=receipts.canonical(asked),
+        asked_at=now,
+        fresh_until=fresh_until,
+        policy_version=rule.version,
+    )
+    return {
+        "lookup_id": str(lookup_id),
+        "as_of": receipts.moment(now),
+        "fresh_until": receipts.moment(fresh_until),
+        "policy_version": rule.version,
+        "asked": asked,
+        "receipt": receipt,
+    }
+
+
+def unpack_lookups(session: Session, limit: int = 500) -> int:
+    """Indexes waiting look-ups by subject; how many. A job: acts as the registry, can run twice, never loses one."""
+    return queries.unpack(session, limit)
+
+
+def _member(caller: Caller) -> uuid.UUID:
+    if caller.member_id is None:
+        raise Forbidden
+    return caller.member_id
