@@ -167,7 +167,8 @@ def _ask() -> None:
         begin
             if p_purpose in ('placement', 'contact') then
                 select array_agg(
-                    case when s.grounded then s.mask | class_of[s.weight + 1] << 16 | s.contested << 20 | s.other + 1 << 21
+                    case when s.grounded then
+                        s.mask | (class_of[s.weight + 1] << 16) | (s.contested << 20) | ((s.other + 1) << 21)
                     else 0 end order by g.item
                 ) into found
                 from jsonb_array_elements_text(p_grounds) with ordinality as g(ground, item)
@@ -196,7 +197,8 @@ def _ask() -> None:
                 ) s;
             elsif p_purpose in ('judicial', 'mediation') then
                 select array_agg(
-                    case when s.grounded then s.mask | class_of[s.weight + 1] << 16 | s.contested << 20 | s.other + 1 << 21
+                    case when s.grounded then
+                        s.mask | (class_of[s.weight + 1] << 16) | (s.contested << 20) | ((s.other + 1) << 21)
                     else 0 end order by g.item
                 ) into found
                 from jsonb_array_elements_text(p_grounds) with ordinality as g(ground, item)
@@ -222,8 +224,8 @@ def _ask() -> None:
                 ) s;
             elsif p_purpose = 'supervision' then
                 select array_agg(
-                    coalesce(s.mask, 0) | class_of[coalesce(s.weight, 0) + 1] << 16 | coalesce(s.contested, 0) << 20
-                    | s.other + 1 << 21 order by g.item
+                    coalesce(s.mask, 0) | (class_of[coalesce(s.weight, 0) + 1] << 16)
+                    | (coalesce(s.contested, 0) << 20) | ((s.other + 1) << 21) order by g.item
                 ) into found
                 from jsonb_array_elements_text(p_grounds) with ordinality as g(ground, item)
                 cross join lateral (
