@@ -13,7 +13,7 @@ def upgrade() -> None:
 
 
 def _epochs() -> None:
-    # one_other is checked at the end of the transaction: a rotation moves two epochs and passes through a state with two.
+    # one_other is checked when the transaction ends: a rotation moves two epochs and passes through a state with two.
     op.execute(
         """
         create table subject_epochs (

@@ -1,5 +1,5 @@
-"""An application whose callers are given by a header, so that tests of subjects and disclosure need no token; that a token is
-what makes a caller is the access package's to test."""
+"""An application whose callers are given by a header, so that tests of subjects and disclosure need no token;
+that a token is what makes a caller is the access package's to test."""
 
 from collections.abc import Iterator
 from typing import Any

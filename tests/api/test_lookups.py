@@ -62,7 +62,10 @@ def test_an_answer_carries_its_receipt_and_is_not_stored_on_the_way(house: House
 
 def test_a_batch_answers_each_item(house: House) -> None:
     bank, body = own_case(house)
-    items = [{"subject": body["subject"], "ground": body["ground"]}, {"subject": subject(token()), "ground": body["ground"]}]
+    items = [
+        {"subject": body["subject"], "ground": body["ground"]},
+        {"subject": subject(token()), "ground": body["ground"]},
+    ]
     answer = house.call("POST", "/v1/lookups/batch", bank, json={"purpose": "placement", "items": items})
     assert answer.status_code == 200, answer.text
     assert [a["result"] for a in answer.json["answers"]] == ["none", "no_ground"]
@@ -94,7 +97,10 @@ S = [{"epoch": 1, "token": T}]
         ({"purpose": "contact", "subject": S, "ground": CASE, "officer": "x" * 65}, "/officer"),
         ({"purpose": "contact", "subject": S, "ground": CASE, "officer": "张 13912345678"}, "/officer"),
         ({"purpose": "mediation", "subject": S, "ground": {"reference": "13912345678"}}, "/ground/reference"),
-        ({"purpose": "contact", "subject": [{"epoch": 1, "token": "99010119900101001X"}], "ground": CASE}, "/subject/0/token"),
+        (
+            {"purpose": "contact", "subject": [{"epoch": 1, "token": "99010119900101001X"}], "ground": CASE},
+            "/subject/0/token",
+        ),
     ],
 )
 def test_a_question_out_of_form_is_refused_at_its_field(house: House, body: dict[str, Any], pointer: str) -> None:
@@ -121,7 +127,7 @@ def test_a_question_out_of_form_is_refused_at_its_field(house: House, body: dict
         (b"[]", 422),
         (b"null", 422),
         (b'"x"', 422),
-        (b'{"purpose":"contact","purpose":"placement","subject":[],"ground":{}}', 400),
+        (b'{"purpose":"contact","purpose":"placement","subject":[],"ground":{}}', 422),
         (b'{"purpose":"contact","items":{"a":1}}', 422),
         (b'{"purpose":"contact","items":[{"subject":{},"ground":[]}]}', 422),
         (b'{"purpose":"contact","items":[1,2]}', 422),
@@ -143,9 +149,15 @@ def test_a_body_that_is_no_question_is_a_plain_refusal_and_never_a_fault(
 
 def test_a_repeated_name_inside_an_item_is_refused_too(house: House) -> None:
     bank, body = own_case(house)
-    raw = json.dumps(body).replace('"epoch": 1', '"epoch": 2, "epoch": 1')
-    answer = house.call("POST", "/v1/lookups", bank, data=raw, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json["code"]) == (400, "bad_json")
+    for once, twice in (
+        ('"epoch": 1', '"epoch": 2, "epoch": 1'),
+        ('"purpose"', '"purpose": "contact", "purpose"'),
+        ('"case_id"', '"case_id": null, "case_id"'),
+        ('"ground"', '"ground": {}, "ground"'),
+    ):
+        raw = json.dumps(body).replace(once, twice)
+        answer = house.call("POST", "/v1/lookups", bank, data=raw, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json["code"]) == (400, "bad_json")
 
 
 def test_a_batch_has_one_to_a_thousand_items(house: House) -> None:

@@ -45,7 +45,9 @@ def test_blinded_elements_come_back_evaluated_under_one_proof(house: House) -> N
     body = answer.json
     evaluated = [unb64u(element) for element in body["evaluated"]]
     assert oprf.verify(unb64u(body["public_key"]), [bytes.fromhex(p) for p in POINTS], evaluated, unb64u(body["proof"]))
-    assert not oprf.verify(unb64u(body["public_key"]), [bytes.fromhex(p) for p in POINTS[::-1]], evaluated, unb64u(body["proof"]))
+    assert not oprf.verify(
+        unb64u(body["public_key"]), [bytes.fromhex(p) for p in POINTS[::-1]], evaluated, unb64u(body["proof"])
+    )
     published = house.call("GET", "/v1/subjects/keys").json["data_sets"][0]["epochs"][0]["public_key"]
     assert body["public_key"] == published
     other = house.call(

@@ -99,7 +99,11 @@ def test_a_file_number_out_of_form_is_refused(text: str) -> None:
 
 
 def test_a_file_number_reads_the_same_however_it_is_typed() -> None:
-    assert rules.file_number(" 调解（２０２６） 第12号 ", "") == rules.file_number("调解(2026)第12号", "") == "调解(2026)第12号"
+    assert (
+        rules.file_number(" 调解（２０２６） 第12号 ", "")
+        == rules.file_number("调解(2026)第12号", "")
+        == "调解(2026)第12号"
+    )
 
 
 def test_a_purpose_is_for_the_kinds_that_the_policy_names() -> None:
@@ -187,7 +191,9 @@ def test_the_documentation_s_receipt_verifies_with_the_key_beside_it() -> None:
     assert canonical(json.loads(unb64u(payload))) == unb64u(payload)
 
 
-@given(st.recursive(st.text() | st.integers(-(2**53) + 1, 2**53 - 1) | st.booleans() | st.none(), st.lists, max_leaves=9))
+@given(
+    st.recursive(st.text() | st.integers(-(2**53) + 1, 2**53 - 1) | st.booleans() | st.none(), st.lists, max_leaves=9)
+)
 def test_what_we_serialise_is_rfc_8785(value: Any) -> None:
     body = {"purpose": value, "answers": [value], "a": {"z": 1, "b": value}}
     assert receipts.canonical(body) == canonical(body)

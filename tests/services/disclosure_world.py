@@ -1,5 +1,5 @@
-"""A small world for tests of subjects and disclosure: members, agreements and cases written straight into the tables, so
-that no verb of another package can hide a fault of look-ups."""
+"""A small world for tests of subjects and disclosure: members, agreements and cases written straight into the tables,
+so that no verb of another package can hide a fault of look-ups."""
 
 import json
 import os
@@ -79,9 +79,10 @@ class World:
     def agreement(self, member_id: uuid.UUID, version: int, budgets: dict[str, int]) -> None:
         self.connection.execute(
             text(
-                "insert into agreements (id, member_id, version, purposes, data_types, budgets, contacts, effective_from)"
-                " values (:id, :member, :version, cast(:purposes as jsonb), '[\"case_status\"]', cast(:budgets as jsonb),"
-                " '{}', now() - interval '1 day')"
+                "insert into agreements"
+                " (id, member_id, version, purposes, data_types, budgets, contacts, effective_from)"
+                " values (:id, :member, :version, cast(:purposes as jsonb), '[\"case_status\"]',"
+                " cast(:budgets as jsonb), '{}', now() - interval '1 day')"
             ),
             {
                 "id": ids.new_id(),
@@ -95,7 +96,12 @@ class World:
     def case(self, creditor: Caller, tokens: str | dict[int, str], **columns: Any) -> uuid.UUID:
         """A case on the subject of these tokens; `columns` of table cases over the defaults."""
         found = ids.new_id()
-        row = {"id": found, "creditor_id": creditor.member_id, "creditor_ref": found.hex, "placement": "draft"} | columns
+        row = {
+            "id": found,
+            "creditor_id": creditor.member_id,
+            "creditor_ref": found.hex,
+            "placement": "draft",
+        } | columns
         row |= {"opened_on": "2026-01-05"}
         names = ", ".join(row)
         self.connection.execute(

@@ -50,9 +50,7 @@ def ask(runtime: Runtime, caller: Caller, purpose: str, tok: str, ground: Any, *
 
 
 def send(runtime: Runtime, caller: Caller, body: dict[str, Any], *, batch: bool = False) -> dict[str, Any]:
-    question = questions.read(
-        runtime.config, subjects.open_epochs(runtime), body, caller.court_code, batch=batch
-    )
+    question = questions.read(runtime.config, subjects.open_epochs(runtime), body, caller.court_code, batch=batch)
     found: dict[str, Any] = json.loads(service.lookup(runtime, caller, question))
     return found
 
@@ -293,7 +291,9 @@ def test_the_receipt_is_over_this_question_and_this_answer(runtime: Runtime, wor
     assert record.fields == ["contested", "legal_class", "result", "stop_flags"]
 
 
-@pytest.mark.parametrize("sql", ["update lookups set officer = 'x'", "delete from lookups", "delete from lookup_subjects"])
+@pytest.mark.parametrize(
+    "sql", ["update lookups set officer = 'x'", "delete from lookups", "delete from lookup_subjects"]
+)
 def test_nobody_changes_or_deletes_who_looked(world: World, runtime: Runtime, sql: str) -> None:
     bank, tok = world.member("bank"), token()
     ask(runtime, bank, "placement", tok, world.case(bank, tok))
@@ -319,7 +319,8 @@ def test_the_web_role_reads_other_members_records_in_no_way(session: Session, ru
     with pytest.raises(DBAPIError) as caught:
         session.execute(
             text(
-                "insert into lookups values (:i, now(), now(), :m, null, 'contact', '[]', null, '', 1, '{}', '[]', 1, null)"
+                "insert into lookups values"
+                " (:i, now(), now(), :m, null, 'contact', '[]', null, '', 1, '{}', '[]', 1, null)"
             ),
             {"i": uuid.uuid4(), "m": other.member_id},
         )

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -46,16 +45,16 @@ def states(session: Session, data_set: str = "debtor") -> dict[int, str]:
 def test_a_key_turns_from_next_to_live_to_retiring_to_retired(session: Session, config: Config) -> None:
     service.ensure_epochs(session, config)
     service.ensure_epochs(session, config)
-    assert states(session) == {1: "live", 2: "next"}
-    service.rotate(session, config, "debtor")
-    assert states(session) == {1: "retiring", 2: "live"}
+    assert states(session, "agent") == {1: "live", 2: "next"}
+    service.rotate(session, config, "agent")
+    assert states(session, "agent") == {1: "retiring", 2: "live"}
     with pytest.raises(Conflict) as caught:
-        service.rotate(session, config, "debtor")
+        service.rotate(session, config, "agent")
     assert caught.value.code == "epoch_still_retiring"
     session.execute(text("set constraints all immediate"))
-    service.retire(session, config, "debtor", 1)
-    assert states(session) == {1: "retired", 2: "live", 3: "next"}
-    assert states(session, "agent") == {1: "live", 2: "next"}
+    service.retire(session, config, "agent", 1)
+    assert states(session, "agent") == {1: "retired", 2: "live", 3: "next"}
+    assert states(session, "debtor") == {1: "live", 2: "next"}
 
 
 def test_a_data_set_or_epoch_that_is_not_there_is_not_found(session: Session, config: Config) -> None:

@@ -11,6 +11,6 @@
 | 个人查阅 | subject access | the subject, through the association, sees who asked and why |
 
 The law behind it: PIPL articles 6 (minimum necessary), 17 and 44–45 (the right to know and to a copy), 23 (provision to
-others), 51 and 55–56 (records of processing). Start at `service.py`; what an asker learns is one SQL function, `look_up`,
-in migration 0006.
+others), 51 and 55–56 (records of processing). Start at `service.py`; what an asker learns is one SQL function,
+`look_up`, in migration 0006.
 """

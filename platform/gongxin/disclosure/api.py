@@ -15,7 +15,9 @@ from gongxin.web.blueprint import Answer, Blueprint, Call
 from . import queries, questions, receipts, rules, schemas, service
 
 lookups_blp = Blueprint("lookups", url_prefix="/v1/lookups", description="查询 Look-ups")
-disclosure_blp = Blueprint("disclosure", url_prefix="/v1/disclosure", description="披露规则与回执密钥 Policy, receipt keys")
+disclosure_blp = Blueprint(
+    "disclosure", url_prefix="/v1/disclosure", description="披露规则与回执密钥 Policy, receipt keys"
+)
 access_blp = Blueprint("subject_access", url_prefix="/v1/subject-access", description="个人查阅 Subject access")
 BLUEPRINTS = (lookups_blp, disclosure_blp, access_blp)
 
@@ -51,7 +53,7 @@ def _question(call: Call, *, batch: bool) -> questions.Question:
 def one(call: Call) -> Answer:
     """查询一个主体 Ask about one subject.
 
-    `no_ground` says nothing about the subject: it is the one answer to an unknown subject, an unknown case and another's."""
+    `no_ground` says nothing about the subject: an unknown subject, an unknown case and another's read alike."""
     return Answer(raw=service.lookup(call.runtime, call.caller, _question(call, batch=False)))
 
 

@@ -92,7 +92,8 @@ def _read(
 ) -> Question:
     wanted = {"purpose", "items"} if batch else {"purpose", "subject", "ground"}
     if not isinstance(body, dict) or body.keys() - {"officer"} != wanted:
-        _refuse("", f"应恰有 {'、'.join(sorted(wanted))}，可有 officer", f"Give {sorted(wanted)} and perhaps officer")
+        names = sorted(wanted)
+        _refuse("", f"应恰有 {'、'.join(names)}，可有 officer", f"Give {', '.join(names)} and perhaps officer, no more")
     purpose = body["purpose"]
     if not isinstance(purpose, str) or purpose not in rules.LOOKUP_PURPOSES:
         _refuse("/purpose", "未知的用途", f"purpose is one of {', '.join(rules.LOOKUP_PURPOSES)}")

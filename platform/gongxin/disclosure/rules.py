@@ -1,7 +1,7 @@
 """Decisions of disclosure, pure: which purpose is whose, what a grant covers, what an answer may show, how it reads.
 
-The vocabularies here are those of domain.md section 2. Positions are stored (`cases.stop_mask`, `cases.legal_class`), so
-new words go to the end.
+The vocabularies here are those of domain.md section 2. Positions are stored (`cases.stop_mask`, `cases.legal_class`),
+so new words go to the end.
 """
 
 import re

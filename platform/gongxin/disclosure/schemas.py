@@ -1,4 +1,4 @@
-"""What disclosure sends and takes over the wire; look-ups are read by hand (`questions.py`), these shapes document them."""
+"""What goes over the wire; look-ups are read by hand (`questions.py`), and these shapes document them."""
 
 from marshmallow import Schema, fields, validate
 
@@ -36,9 +36,7 @@ class AnswerOut(Schema):
     result = fields.String(required=True, validate=validate.OneOf(rules.RESULTS))
     stop_flags = fields.List(fields.String(validate=validate.OneOf(rules.STOP_FLAGS)), required=True, allow_none=True)
     # The null stands in the enumeration too, or no validator would let it through.
-    legal_class = fields.String(
-        required=True, allow_none=True, metadata={"enum": [*rules.LEGAL_CLASSES, None]}
-    )
+    legal_class = fields.String(required=True, allow_none=True, metadata={"enum": [*rules.LEGAL_CLASSES, None]})
     contested = fields.Boolean(required=True, allow_none=True)
     pad = fields.String(required=True, metadata={"description": "Makes all answers one size; means nothing"})
 

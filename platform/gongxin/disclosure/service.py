@@ -1,5 +1,5 @@
-"""The verbs: ask, list one's own questions, tell the subject who asked. A look-up commits itself (its record must be durable
-before the answer leaves); the others flush, never commit."""
+"""The verbs: ask, list one's own questions, tell the subject who asked. A look-up commits itself (its record must be
+durable before the answer leaves); the others flush, never commit."""
 
 import uuid
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Budgets by member and purpose: the second line against enumeration, after "no case, no answer".
 
-A process leases a part of the day's budget in a transaction of its own and spends it in memory, so that counting costs the
-hot path nothing and outlives a refusal. A lease is at most a twentieth of the budget and a quarter of what is left: that
-is what a stopped process can lose of it. Days are those of Asia/Shanghai.
+A process leases a part of the day's budget in a transaction of its own and spends it in memory, so that counting costs
+the hot path nothing and outlives a refusal. A lease is at most a twentieth of the budget and a quarter of what is left
+(or what one request needs): that is what a stopped process can lose of it. Days are those of Asia/Shanghai.
 """
 
 import threading

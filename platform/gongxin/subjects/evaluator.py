@@ -2,7 +2,8 @@
 
     Evaluator = (data_set, epoch, elements) -> (evaluated elements, one DLEQ proof over all of them)
 
-`local` holds the decoded secrets in this process; put another function under `runtime.caches["evaluator"]` to replace it.
+`local` holds the decoded secrets in this process; another function under
+`runtime.caches["evaluator"]` replaces it.
 """
 
 from collections.abc import Callable, Sequence

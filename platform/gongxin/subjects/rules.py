@@ -17,7 +17,7 @@ OPEN = frozenset({"next", "live", "retiring"})
 MAX_ELEMENTS = 1000
 MAX_EPOCHS = 2
 
-# 43 characters of base64url hold 258 bits: the last one must leave its two spare bits zero, or two texts were one token.
+# 43 characters of base64url hold 258 bits: the last must leave its two spare bits zero, or two texts were one token.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 
 
@@ -78,7 +78,7 @@ def _check_entry(entry: Any, accepted: frozenset[int], pointer: str) -> tuple[in
             "bad_subject",
             zh="每项应恰有 epoch 和 token",
             en="Each entry has exactly epoch and token",
-            fix_zh="给出 {\"epoch\": 1, \"token\": \"…\"}。",
+            fix_zh='给出 {"epoch": 1, "token": "…"}。',
             fix_en='Give {"epoch": 1, "token": "…"}.',
             pointer=pointer,
         )

@@ -1,4 +1,4 @@
-"""What subjects send and take over the wire; requests are read by hand (`rules.check_*`), these shapes document them."""
+"""What goes over the wire; requests are read by hand (`rules.check_*`), and these shapes document them."""
 
 from typing import Any
 

@@ -57,7 +57,7 @@ def rotate(session: Session, config: Config, data_set: str) -> list[Epoch]:
 
 
 def retire(session: Session, config: Config, data_set: str, epoch: int) -> list[Epoch]:
-    """retiring → retired, and the next epoch is made. Raises Conflict while open cases are known by this epoch alone."""
+    """retiring → retired, and the next epoch is made. Raises Conflict while open cases are known by this one alone."""
     held = {row.epoch: row for row in _held(session, data_set)}
     if epoch not in held:
         raise _unknown_epoch(data_set, epoch)
