@@ -183,7 +183,7 @@ _ITEMS = """
 
 
 def _gather(bits: str, alone: str = "0") -> str:
-    """The outcomes in the order of the items; `bits` says what a case is to the ground, `alone` what no case is."""
+    """The outcomes in the order of the items; `bits`: what a case is to the ground; `alone`: what no case is."""
     return f"""
         select array_agg(case when s.bits >> 40 & 1 = 1 then {_OUTCOME} else 0 end order by s.item) into found
         from (select g.item, coalesce(bit_or({_CASE_BITS} | ({bits})), {alone}) as bits {_ITEMS}) s;

@@ -173,10 +173,10 @@ def _element(text: Any, index: int) -> bytes:
 
 def check_elements(elements: Iterable[bytes]) -> None:
     """Each a canonical ristretto255 element (RFC 9496 section 4.3.1), never the identity (RFC 9497 section 4.1)."""
-    group = sodium.load()
+    group = sodium.provider().group
     for index, element in enumerate(elements):
         # The top bit is checked here too: libsodium ignores it, and one element would have two spellings.
-        if not any(element) or element[31] & 0x80 or not group.is_valid_point(element):
+        if not any(element) or element[31] & 0x80 or not group.is_element(element):
             raise bad_element(index)
 
 
