@@ -147,9 +147,9 @@ def _lookups() -> None:
     op.execute("grant select, insert on lookup_subjects to gongxin_web")
 
 
-# What one case adds to an answer, as bits, so that one bit_or gathers an item: stop flags 0–15, contested 20, legal class
-# one-hot by weight 24–30, ground 40, another party's record 41. A closed case weighs less than anything still running,
-# so that it cannot hide another in court.
+# What one case adds to an answer, as bits, so that one bit_or gathers an item: stop flags 0–15, contested 20, legal
+# class one-hot by weight 24–30, ground 40, another party's record 41. A closed case weighs less than anything still
+# running, so that it cannot hide another in court.
 _CASE_BITS = """
     c.stop_mask::bigint
     | case when c.contested then 1::bigint << 20 else 0 end
@@ -183,7 +183,7 @@ _ITEMS = """
 
 
 def _gather(bits: str, alone: str = "0") -> str:
-    """The outcomes in the order of the items; `bits`: what a case is to the ground; `alone`: what no case is."""
+    """The outcomes in the order of the items. `bits`: what a case is to the ground; `alone`: what none is."""
     return f"""
         select array_agg(case when s.bits >> 40 & 1 = 1 then {_OUTCOME} else 0 end order by s.item) into found
         from (select g.item, coalesce(bit_or({_CASE_BITS} | ({bits})), {alone}) as bits {_ITEMS}) s;

@@ -30,8 +30,12 @@ def ask(engine: Engine, parameters: Sequence[Any]) -> list[int]:
             row = cursor.execute(_ASK, parameters, prepare=True).fetchone()
         connection.autocommit = False
     except psycopg.OperationalError as fault:
+        lost = connection.closed
         held.invalidate(fault)
-        raise Unavailable("database_unreachable") from fault
+        if lost:
+            # The server is gone, and with it every connection waiting in the pool: let none of them fail another.
+            engine.dispose(close=False)
+        raise Unavailable("database_unreachable" if lost else "busy") from fault
     except BaseException as fault:
         held.invalidate(fault)
         raise
