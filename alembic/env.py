@@ -1,8 +1,8 @@
 """Runs migrations as the owner role, each in its own transaction, giving up rather than blocking the registry."""
 
+from alembic import context
 from sqlalchemy import create_engine, pool, text
 
-from alembic import context
 from gongxin.models import metadata
 
 

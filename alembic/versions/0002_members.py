@@ -1,7 +1,5 @@
 """members"""
 
-from alembic import op
-
 revision = "0002"
 down_revision = "0001"
 

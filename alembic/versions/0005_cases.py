@@ -1,7 +1,5 @@
 """cases"""
 
-from alembic import op
-
 revision = "0005"
 down_revision = "0004"
 

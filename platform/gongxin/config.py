@@ -98,7 +98,9 @@ def production_faults(config: Config) -> list[str]:
 
     provider = sodium.provider()
     if not provider.production_ok:
-        faults.append(f"libsodium: the fallback '{provider.name}' is not allowed in production; install libsodium ≥ 1.0.18")
+        faults.append(
+            f"libsodium: the fallback '{provider.name}' is not allowed in production; install libsodium ≥ 1.0.18"
+        )
     return faults
 
 

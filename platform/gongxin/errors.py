@@ -85,7 +85,10 @@ class NotFound(GongxinError):
 
     code = "not_found"
     zh, en = "未找到", "Not found"
-    fix_zh, fix_en = "请核对编号；不属于本机构的记录同样显示未找到。", "Check the identifier; another's record reads the same."
+    fix_zh, fix_en = (
+        "请核对编号；不属于本机构的记录同样显示未找到。",
+        "Check the identifier; another's record reads the same.",
+    )
 
 
 class Conflict(GongxinError):

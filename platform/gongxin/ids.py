@@ -19,7 +19,9 @@ def new_id() -> uuid.UUID:
         value = (stamp << 80) | (0x7 << 76) | (int.from_bytes(os.urandom(10)) & ((1 << 76) - 1))
         value = (value & ~(0x3 << 62)) | (0x2 << 62)
         if value <= _last:
-            value = ((_last >> 64) + 1 << 64) | (value & ((1 << 64) - 1)) if (_last >> 64) & 0xFFF != 0xFFF else _last + 1
+            value = (
+                ((_last >> 64) + 1 << 64) | (value & ((1 << 64) - 1)) if (_last >> 64) & 0xFFF != 0xFFF else _last + 1
+            )
         _last = value
     return uuid.UUID(int=value)
 

@@ -7,8 +7,28 @@ from typing import Any
 import structlog
 
 _ALLOWED = frozenset(
-    "event level timestamp request_id operation method status duration_ms client member code error constraint path "
-    "job count provider address mode kind".split()
+    [
+        "event",
+        "level",
+        "timestamp",
+        "request_id",
+        "operation",
+        "method",
+        "status",
+        "duration_ms",
+        "client",
+        "member",
+        "code",
+        "error",
+        "constraint",
+        "path",
+        "job",
+        "count",
+        "provider",
+        "address",
+        "mode",
+        "kind",
+    ]
 )
 
 

@@ -4,7 +4,14 @@ import importlib
 
 from .db import Base
 
-for _package in ("web.idempotency", "members.models", "access.models", "subjects.models", "cases.models", "disclosure.models"):
+for _package in (
+    "web.idempotency",
+    "members.models",
+    "access.models",
+    "subjects.models",
+    "cases.models",
+    "disclosure.models",
+):
     importlib.import_module(f"gongxin.{_package}")
 
 metadata = Base.metadata

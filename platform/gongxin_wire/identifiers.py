@@ -96,11 +96,15 @@ def _cn_id(text: str) -> str:
             "请按现行证件补录 18 位号码。", "Record the 18-digit number of the current card.",
         )  # fmt: skip
     if not re.fullmatch(r"[0-9]{17}[0-9X]", text):
-        raise _bad("id_form", "身份证号码应为 17 位数字加一位校验码", "An ID number has 17 digits and a check character")
+        raise _bad(
+            "id_form", "身份证号码应为 17 位数字加一位校验码", "An ID number has 17 digits and a check character"
+        )
     try:
         born = date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
     except ValueError:
-        raise _bad("id_birth_date", "身份证号码中的出生日期不存在", "The birth date in the ID number does not exist") from None
+        raise _bad(
+            "id_birth_date", "身份证号码中的出生日期不存在", "The birth date in the ID number does not exist"
+        ) from None
     if born.year < 1850:
         raise _bad("id_birth_date", "身份证号码中的出生日期不合理", "The birth date in the ID number is not plausible")
     if _id_check(text[:17]) != text[17]:
@@ -119,7 +123,11 @@ def _uscc(text: str) -> str:
             "The code has 18 characters, without I, O, Z, S, V",
         )  # fmt: skip
     if not text[2:8].isdigit():
-        raise _bad("uscc_division", "统一社会信用代码第 3 至 8 位应为行政区划数字", "Characters 3 to 8 are the division's digits")
+        raise _bad(
+            "uscc_division",
+            "统一社会信用代码第 3 至 8 位应为行政区划数字",
+            "Characters 3 to 8 are the division's digits",
+        )
     if _uscc_check(text[:17]) != text[17]:
         raise _bad("uscc_check", "统一社会信用代码校验码不符", "The check character of the code does not match")
     return text

@@ -133,7 +133,12 @@ def _run(
     if query is not None:
         path["query"] = _load(query, request.args.to_dict(), known_only=True)
     elif request.args and permission.scope is not None:
-        raise Invalid("unknown_parameter", zh="未知的查询参数", en="Unknown query parameter", pointer=f"/{next(iter(request.args))}")
+        raise Invalid(
+            "unknown_parameter",
+            zh="未知的查询参数",
+            en="Unknown query parameter",
+            pointer=f"/{next(iter(request.args))}",
+        )
     if body is not None:
         value = guards.read_json(request, found.config.max_body_bytes, found.config.max_json_depth, walk=walk)
         path["body"] = _load(body, value)
@@ -192,9 +197,7 @@ def check(permission: Permission, caller: Caller) -> None:
             extra={"scope": permission.scope},
         )
     if caller.kind not in permission.kinds:
-        raise Forbidden(
-            "wrong_member_kind", zh="该类机构不能进行此操作", en="Members of this kind may not do this"
-        )
+        raise Forbidden("wrong_member_kind", zh="该类机构不能进行此操作", en="Members of this kind may not do this")
     if permission.sender_constrained and not caller.sender_constrained:
         raise Forbidden(
             "sender_constraint_required",

@@ -16,7 +16,9 @@ def check_request_line(request: Request) -> None:
     """URL and header sizes; no personal data in path or query, where logs and proxies would keep it."""
     target = request.full_path
     if len(target) > _MAX_URL:
-        raise TooLarge("url_too_long", zh="地址过长", en="The URL is too long", fix_zh="缩短查询参数。", fix_en="Shorten it.")
+        raise TooLarge(
+            "url_too_long", zh="地址过长", en="The URL is too long", fix_zh="缩短查询参数。", fix_en="Shorten it."
+        )
     if sum(len(value) for _, value in request.headers) > _MAX_HEADER:
         raise TooLarge("header_too_large", zh="请求头过长", en="The headers are too long")
     if "\0" in request.path:
@@ -24,7 +26,9 @@ def check_request_line(request: Request) -> None:
     refuse_pii(request.path, "#path")
     for name, values in request.args.lists():
         if len(values) > 1:
-            raise Invalid("repeated_parameter", zh="查询参数重复", en="A query parameter is repeated", pointer=f"/{name}")
+            raise Invalid(
+                "repeated_parameter", zh="查询参数重复", en="A query parameter is repeated", pointer=f"/{name}"
+            )
         refuse_pii(values[0], f"/{name}")
 
 

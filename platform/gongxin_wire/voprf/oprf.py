@@ -114,9 +114,7 @@ def check_elements(elements: Sequence[bytes], *, group: Group | None = None) -> 
             raise VoprfError(f"element {index} is not a canonical ristretto255 element")
 
 
-def evaluate(
-    secret: bytes, elements: Sequence[bytes], mode: int = VOPRF, *, group: Group | None = None
-) -> list[bytes]:
+def evaluate(secret: bytes, elements: Sequence[bytes], mode: int = VOPRF, *, group: Group | None = None) -> list[bytes]:
     """BlindEvaluate of each element. `elements` come from `check_elements`, or libsodium refuses them here."""
     del mode
     group = group or provider().group

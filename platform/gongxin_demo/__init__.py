@@ -1,0 +1,1 @@
+"""The demonstration: a synthetic small province and its working day."""
