@@ -8,7 +8,19 @@ import hashlib
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, DateTime, Integer, LargeBinary, PrimaryKeyConstraint, String, Uuid, text
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    String,
+    Uuid,
+    delete,
+    func,
+    select,
+    text,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gongxin.db import Base
@@ -76,3 +88,9 @@ def find_answer(session: Session, caller: Caller, key: str, body_digest: bytes) 
             fix_en="Use a new key for each new request.",
         )
     return found
+
+
+def forget(session: Session, before: datetime) -> int:
+    """Deletes answers remembered before this instant; how many. A job, acting as the registry."""
+    gone = delete(IdempotencyKey).where(IdempotencyKey.created_at < before).returning(IdempotencyKey.member_id).cte()
+    return session.scalar(select(func.count()).select_from(gone)) or 0

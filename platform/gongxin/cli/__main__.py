@@ -1,0 +1,5 @@
+"""`python -m gongxin.cli`."""
+
+from . import main
+
+main()

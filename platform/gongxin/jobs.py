@@ -1,0 +1,94 @@
+"""What runs on a clock: `gongxin worker`. One process at a time holds the lease, a standby takes over when it dies.
+
+Each job is a verb of a service in its own transaction; it can run twice, and what it takes it claims with SKIP LOCKED.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from . import clock
+from .config import Config
+from .db import transaction
+from .disclosure import service as disclosure
+from .logs import log
+from .web import idempotency
+
+_LEASE = 7203492
+IDEMPOTENCY_DAYS = 30
+
+
+@dataclass(frozen=True)
+class Job:
+    """`run` does one portion and says how much; a full portion is followed by the next at once."""
+
+    name: str
+    every_seconds: float
+    run: Callable[[Session, Config], int]
+    portion: int = 1
+
+
+def _index_lookups(session: Session, _config: Config) -> int:
+    return disclosure.unpack_lookups(session)
+
+
+def _forget_answers(session: Session, _config: Config) -> int:
+    return idempotency.forget(session, clock.now() - timedelta(days=IDEMPOTENCY_DAYS))
+
+
+JOBS: tuple[Job, ...] = (
+    Job("index_lookups", 1, _index_lookups, portion=500),
+    Job("forget_answers", 3600, _forget_answers),
+)
+
+
+def run_once(engine: Engine, config: Config, job: Job) -> int:
+    """Portions until one is not full; how much was done."""
+    done = 0
+    while True:
+        with transaction(engine) as session:
+            count = job.run(session, config)
+        done += count
+        if count < job.portion or job.portion == 1:
+            break
+    if done:
+        log.info("job", job=job.name, count=done)
+    return done
+
+
+def work(engine: Engine, config: Config, stop: threading.Event, jobs: Sequence[Job] = JOBS) -> None:
+    """Until `stop` is set. A database that is away is waited for; a job that fails is tried again at its next turn."""
+    while not stop.is_set():
+        try:
+            with engine.connect() as connection:
+                if connection.scalar(text("select pg_try_advisory_lock(:lease)"), {"lease": _LEASE}):
+                    connection.commit()
+                    log.info("worker_leads")
+                    _turns(engine, config, stop, jobs, lambda: connection.execute(text("select 1")).connection.commit())
+        except DBAPIError as fault:
+            log.warning("worker_without_database", error=type(fault).__name__)
+        stop.wait(2)
+
+
+def _turns(
+    engine: Engine, config: Config, stop: threading.Event, jobs: Sequence[Job], hold: Callable[[], object]
+) -> None:
+    """Runs what is due. `hold` raises once the lease's connection is lost: then another may lead."""
+    due = dict.fromkeys(jobs, 0.0)
+    while not stop.is_set():
+        hold()
+        for job in jobs:
+            if due[job] <= clock.monotonic():
+                try:
+                    run_once(engine, config, job)
+                except DBAPIError as fault:
+                    log.warning("job_failed", job=job.name, error=type(fault).__name__)
+                except Exception as fault:
+                    log.error("job_failed", job=job.name, error=type(fault).__name__)
+                due[job] = clock.monotonic() + job.every_seconds
+        stop.wait(max(0.05, min(due.values()) - clock.monotonic()))
