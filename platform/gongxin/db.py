@@ -59,7 +59,7 @@ def name_caller(session: Session, member_id: uuid.UUID | None, kind: str) -> Non
 
 @contextmanager
 def transaction(engine: Engine, member_id: uuid.UUID | None = None, kind: str = "registry") -> Iterator[Session]:
-    """A session that commits at the end or rolls back: for jobs, the command line and records that outlive a refusal."""
+    """A session that commits or rolls back: for jobs, the command line and records that outlive a refusal."""
     with Session(engine, expire_on_commit=False) as session, session.begin():
         name_caller(session, member_id, kind)
         yield session

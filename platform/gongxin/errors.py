@@ -1,7 +1,7 @@
 """The one tree of errors. It knows nothing of HTTP; `web/problems.py` maps each class to a status.
 
-Every error carries a stable `code`, a Chinese and an English title, what to do about it (`fix`, both languages), and the
-JSON pointer of the field where there is one. Detail texts never repeat a value the caller sent.
+Every error carries a stable `code`, a Chinese and an English title, what to do about it (`fix`, both languages), and
+the JSON pointer of the field where there is one. Detail texts never repeat a value the caller sent.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""structlog as JSON lines on standard error. What is logged is named here: no body, no query string, no personal data."""
+"""Logs: JSON lines on standard error. What is logged is named here: no body, no query string, no personal data."""
 
 import logging
 import sys

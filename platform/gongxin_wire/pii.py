@@ -1,4 +1,4 @@
-"""Detects personal numbers in free text: ID cards, mobile phones, bank cards, licence plates. Pure; linear in length."""
+"""Finds personal numbers in free text: ID cards, mobile phones, bank cards, licence plates. Pure; linear in length."""
 
 import re
 import unicodedata
@@ -8,7 +8,7 @@ from datetime import date
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK = "10X98765432"
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
-# Digits with single separators between; bounded by something that is neither a letter nor a digit nor part of an identifier.
+# Digits with single separators between; bounded by what is neither a letter nor a digit nor part of an identifier.
 _RUN = re.compile(r"(?<![0-9A-Za-z_+/=.])\+?[0-9](?:[ \-]?[0-9]){9,22}[Xx]?(?![0-9A-Za-z_+/=])")
 _PLATE = re.compile(
     rf"[{_PROVINCES}][A-HJ-NP-Z][·• ]?(?=[A-HJ-NP-Z]*[0-9])[A-HJ-NP-Z0-9]{{4,5}}[A-HJ-NP-Z0-9挂学警港澳](?![A-Za-z0-9])"

@@ -91,7 +91,8 @@ class Blueprint(flask_smorest.Blueprint):
         media: str = "application/json",
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """`raw_body`: media type of a body that the view reads itself (NDJSON, hot paths), its shape in `raw_schema`;
-        `walk` False where every field is of a closed form, so that the PII guard has nothing free to look at; `statuses`: further ones documented."""
+        `walk` False where every field is of a closed form, so that the PII guard has nothing free to look at;
+        `statuses`: further ones documented."""
         permission = PERMISSIONS[name]
         body_schema = body() if isinstance(body, type) else body
         query_schema = query() if isinstance(query, type) else query
@@ -186,7 +187,7 @@ def _transact(
 
 
 def check(permission: Permission, caller: Caller) -> None:
-    """The row against the caller: scope, kind of member, sender constraint (RFC 6750 section 3.1, insufficient_scope)."""
+    """The row against the caller: scope, kind of member, sender constraint (RFC 6750 section 3.1)."""
     if permission.scope not in caller.scopes:
         raise Forbidden(
             "insufficient_scope",
@@ -227,7 +228,7 @@ def _load(schema: Schema, value: Any, *, known_only: bool = False) -> Any:
     try:
         return schema.load(value)
     except ValidationError as fault:
-        raise invalid(fault.normalized_messages()) from fault
+        raise invalid(fault.messages) from fault
 
 
 def invalid(messages: Any) -> Invalid:

@@ -1,4 +1,4 @@
-"""Rates by the `limits` library: `RateLimit` and `RateLimit-Policy` headers (IETF draft-ietf-httpapi-ratelimit-headers).
+"""Rates by the `limits` library; `RateLimit` and `RateLimit-Policy` headers (draft-ietf-httpapi-ratelimit-headers).
 
 Memory serves one node; Redis or Valkey (`GONGXIN_RATE_STORAGE=redis://…`) serves many.
 """

@@ -1,7 +1,7 @@
 """The permissions table: one row for each operation. What is not here cannot be called.
 
 A row says which scope a token must carry, which kinds of member may call, whether the token must be bound to its sender
-(DPoP, RFC 9449, or a certificate, RFC 8705), and whether the answer holds personal data (then `Cache-Control: no-store`).
+(DPoP, RFC 9449, or a certificate, RFC 8705), and whether the answer holds personal data (then it is never stored).
 Purposes and data types are checked against the token's authorization_details (RFC 9396) where `grant` is set.
 """
 

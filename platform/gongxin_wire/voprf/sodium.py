@@ -88,7 +88,7 @@ class SodiumGroup:
 
 
 def load(prefer: str | None = None) -> Provider:
-    """The first that loads: `system`, `wheel:pyzmq`, `wheel:rbcl`, `pure`. `prefer` names one; LookupError if absent."""
+    """The first that loads: `system`, `wheel:pyzmq`, `wheel:rbcl`, `pure`. `prefer` names one; else LookupError."""
     with _lock:
         for name, paths in _CANDIDATES:
             if prefer not in (None, name):
