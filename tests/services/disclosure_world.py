@@ -1,6 +1,7 @@
 """A small world for tests of subjects and disclosure: members, agreements and cases written straight into the tables,
 so that no verb of another package can hide a fault of look-ups."""
 
+import itertools
 import json
 import os
 import uuid
@@ -16,8 +17,10 @@ from gongxin.config import Config
 from gongxin.disclosure import rules
 from gongxin.subjects import service as subjects
 from gongxin.web.caller import Caller
+from gongxin_wire.identifiers import synthetic_uscc
 
 PURPOSES = [*rules.LOOKUP_PURPOSES, "subject_access"]
+_NUMBERS = itertools.count(900_000_000)
 
 
 def token() -> str:
@@ -53,8 +56,15 @@ class World:
     config: Config
 
     def member(self, kind: str, *, court_code: str | None = None, budgets: dict[str, int] | None = None) -> Caller:
-        """A member with an agreement that allows everything, and the caller its client would be."""
-        found = ids.new_id()
+        """A member with an agreement that allows everything, and the caller its client would be. A court takes the
+        place of whichever held its code before; without a code it gets one that no other has."""
+        found, number = ids.new_id(), next(_NUMBERS)
+        if kind == "court":
+            court_code = court_code or f"测{number % 10_000}"
+            self.connection.execute(
+                text("update members set state = 'left' where court_code = :code and state <> 'left'"),
+                {"code": court_code},
+            )
         self.connection.execute(
             text(
                 "insert into members (id, kind, name_zh, name_en, uscc, state, court_code)"
@@ -65,7 +75,7 @@ class World:
                 "kind": kind,
                 "zh": f"机构{found.hex[-6:]}",
                 "en": f"Member {found.hex[-6:]}",
-                "uscc": f"T{found.hex[-17:]}".upper(),
+                "uscc": synthetic_uscc(number),
                 "court": court_code,
             },
         )
@@ -88,7 +98,7 @@ class World:
                 "id": ids.new_id(),
                 "member": member_id,
                 "version": version,
-                "purposes": json.dumps(list(budgets)),
+                "purposes": json.dumps([purpose for purpose in budgets if purpose != "evaluation"]),
                 "budgets": json.dumps(budgets),
             },
         )

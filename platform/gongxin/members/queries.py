@@ -1,1 +1,85 @@
-"""members: queries"""
+"""Every SELECT on members, their history and agreements."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gongxin.errors import NotFound
+
+from .models import Agreement, Member, MemberChange
+
+
+def get_member(session: Session, member_id: uuid.UUID) -> Member:
+    """As it stands now, whatever the session read before. Raises NotFound."""
+    found = session.get(Member, member_id, populate_existing=True)
+    if found is None:
+        raise NotFound(
+            "member_not_found",
+            zh="没有这家机构",
+            en="There is no such member",
+            fix_zh="按机构名录核对编号。",
+            fix_en="Check the identifier against the directory.",
+        )
+    return found
+
+
+def find_member_by_uscc(session: Session, uscc: str) -> Member | None:
+    return session.scalars(select(Member).where(Member.uscc == uscc)).first()
+
+
+def find_sitting_court(session: Session, court_code: str) -> Member | None:
+    """The court that holds this code and has not left."""
+    return session.scalars(select(Member).where(Member.court_code == court_code, Member.state != "left")).first()
+
+
+def directory(
+    session: Session,
+    *,
+    kind: str | None = None,
+    state: str | None = None,
+    after: uuid.UUID | None = None,
+    limit: int = 50,
+) -> Sequence[Member]:
+    """Members in the order they applied, one more than `limit`."""
+    wanted = select(Member)
+    if kind is not None:
+        wanted = wanted.where(Member.kind == kind)
+    if state is not None:
+        wanted = wanted.where(Member.state == state)
+    if after is not None:
+        wanted = wanted.where(Member.id > after)
+    return session.scalars(wanted.order_by(Member.id).limit(limit + 1)).all()
+
+
+def history(session: Session, member_id: uuid.UUID) -> Sequence[MemberChange]:
+    """The member's changes of state, oldest first."""
+    return session.scalars(
+        select(MemberChange).where(MemberChange.member_id == member_id).order_by(MemberChange.id)
+    ).all()
+
+
+def agreements(session: Session, member_id: uuid.UUID) -> Sequence[Agreement]:
+    """Every version, newest first."""
+    return session.scalars(
+        select(Agreement).where(Agreement.member_id == member_id).order_by(Agreement.version.desc())
+    ).all()
+
+
+def find_newest_agreement(session: Session, member_id: uuid.UUID) -> Agreement | None:
+    """The last version, in force or not."""
+    return session.scalars(
+        select(Agreement).where(Agreement.member_id == member_id).order_by(Agreement.version.desc()).limit(1)
+    ).first()
+
+
+def agreement_in_force(session: Session, member_id: uuid.UUID, at: datetime) -> Agreement | None:
+    """The newest version that has begun at this moment; whether the member is active is another question."""
+    return session.scalars(
+        select(Agreement)
+        .where(Agreement.member_id == member_id, Agreement.effective_from <= at)
+        .order_by(Agreement.version.desc())
+        .limit(1)
+    ).first()
