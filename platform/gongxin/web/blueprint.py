@@ -286,7 +286,7 @@ def _document(
     if query is not None:
         doc["parameters"].append({"in": "query", "schema": query})
     if permission.creates:
-        doc["parameters"].append({"$ref": "#/components/parameters/IdempotencyKey"})
+        doc["parameters"].append("IdempotencyKey")
     if body is not None:
         content: dict[str, Any] = {"schema": body}
         if body_example is not None:
