@@ -5,13 +5,16 @@ Row-level security keys on two settings made first in each transaction: `gongxin
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from sqlalchemy import Engine, MetaData, create_engine, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session
+
+from .errors import Unavailable
 
 NOBODY = uuid.UUID(int=0)
 WEB_ROLE = "gongxin_web"
@@ -63,3 +66,31 @@ def transaction(engine: Engine, member_id: uuid.UUID | None = None, kind: str = 
     with Session(engine, expire_on_commit=False) as session, session.begin():
         name_caller(session, member_id, kind)
         yield session
+
+
+def one_statement(engine: Engine, statement: bytes, parameters: Sequence[Any]) -> Sequence[Any]:
+    """The first row of one statement on a raw connection, committed as it runs: for hot paths. Empty where it has none.
+    Raises Unavailable where the database cannot say; then what it did is not known."""
+    try:
+        held = engine.raw_connection()
+    except psycopg.Error as fault:
+        raise Unavailable("database_unreachable") from fault
+    try:
+        connection: psycopg.Connection[Any] = held.driver_connection  # type: ignore[assignment]
+        connection.autocommit = True
+        with connection.cursor(binary=True) as cursor:
+            row = cursor.execute(statement, parameters, prepare=True).fetchone()
+        connection.autocommit = False
+    except psycopg.OperationalError as fault:
+        lost = connection.closed
+        held.invalidate(fault)
+        if lost:
+            # The server is gone, and with it every connection waiting in the pool: let none of them fail another.
+            engine.dispose(close=False)
+        raise Unavailable("database_unreachable" if lost else "busy") from fault
+    except BaseException as fault:
+        held.invalidate(fault)
+        raise
+    finally:
+        held.close()
+    return row or ()
