@@ -113,6 +113,8 @@ class World:
             "placement": "draft",
         } | columns
         row |= {"opened_on": "2026-01-05"}
+        if row["placement"] in {"assigned", "accepted", "held_over"} and row.get("agency_id") is None:
+            row["agency_id"] = self.member("agency").member_id
         names = ", ".join(row)
         self.connection.execute(
             text(f"insert into cases ({names}) values ({', '.join(':' + name for name in row)})"), row
