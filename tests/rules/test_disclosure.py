@@ -113,17 +113,29 @@ def test_a_purpose_is_for_the_kinds_that_the_policy_names() -> None:
         rules.fields_for(policy, "agency", "judicial")
 
 
+ROW = {"asker": "bank", "relation": "creditor", "purpose": "contact", "fields": ["result", "stop_flags"]}
+
+
 @pytest.mark.parametrize(
     "row",
     [
-        {"asker": "bank", "purpose": "marketing", "fields": ["result"]},
-        {"asker": "bank", "purpose": "contact", "fields": ["result", "creditor"]},
-        {"asker": "bank", "purpose": "contact", "fields": ["stop_flags"]},
+        ROW | {"purpose": "marketing"},
+        ROW | {"purpose": "placement", "fields": ["result", "creditor"]},
+        ROW | {"purpose": "placement", "fields": ["stop_flags"]},
+        ROW | {"purpose": "placement", "fields": "result"},
+        ROW | {"purpose": "placement", "fields": [["result"]]},
+        ROW | {"purpose": ["placement"]},
+        ROW | {"asker": "agency", "relation": "oversight"},
+        ROW | {"asker": "stranger"},
+        ROW | {"asker": "court"},
+        ROW | {"purpose": "placement", "note": "x"},
+        ROW,
+        {},
     ],
 )
-def test_a_policy_cannot_disclose_what_is_not_a_field_of_ours(row: dict[str, Any]) -> None:
+def test_a_policy_cannot_disclose_what_is_not_a_field_of_ours_nor_say_a_thing_twice(row: dict[str, Any]) -> None:
     with pytest.raises(Invalid) as caught:
-        rules.check_policy([{"asker": "bank", "purpose": "contact", "fields": ["result"]}, row])
+        rules.check_policy([ROW, row])
     assert caught.value.pointer == "/rows/1"
 
 

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from gongxin.access import service as access
 from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.disclosure import questions, receipts, rules, service
-from gongxin.errors import Forbidden, TooMany
+from gongxin.errors import Conflict, Forbidden, TooMany
 from gongxin.subjects import service as subjects
 from gongxin.web.caller import Caller
 from gongxin.web.limits import RateLimiter
@@ -406,7 +407,7 @@ def test_a_new_policy_withholds_fields_from_then_on_and_the_old_one_stays(
     runtime: Runtime, session: Session, world: World
 ) -> None:
     rows = [{"asker": "bank", "relation": "creditor", "purpose": "placement", "fields": ["result"]}]
-    service.publish_policy(session, version=2, effective_from=service.clock.now(), rows=rows)
+    service.publish_policy(session, effective_from=service.clock.now(), rows=rows)
     versions = session.scalars(text("select version from disclosure_policies order by 1")).all()
     assert versions == [1, 2]
     found = service.queries.policy_in_force(session, service.clock.now())
@@ -415,3 +416,10 @@ def test_a_new_policy_withholds_fields_from_then_on_and_the_old_one_stays(
     bank, tok = world.member("bank"), token()
     told = ask(runtime, bank, "placement", tok, world.case(bank, tok, stop_mask=1))
     assert told == {"result": "none", "stop_flags": None, "legal_class": None, "contested": None}
+
+
+def test_a_policy_never_begins_before_the_one_before_it(session: Session) -> None:
+    rows = [{"asker": "bank", "relation": "creditor", "purpose": "placement", "fields": ["result"]}]
+    with pytest.raises(Conflict) as caught:
+        service.publish_policy(session, effective_from=datetime(2020, 1, 1, tzinfo=UTC), rows=rows)
+    assert caught.value.code == "policy_out_of_order"

@@ -55,6 +55,11 @@ def policy_in_force(session: Session, at: datetime) -> DisclosurePolicy:
     ).one()
 
 
+def newest_policy(session: Session) -> DisclosurePolicy:
+    """The last version written, in force or not."""
+    return session.scalars(select(DisclosurePolicy).order_by(DisclosurePolicy.version.desc()).limit(1)).one()
+
+
 def own_lookups(session: Session, member_id: uuid.UUID, before: uuid.UUID | None, limit: int) -> Sequence[Lookup]:
     """The member's questions, newest first, one more than `limit`."""
     wanted = select(Lookup).where(Lookup.member_id == member_id)

@@ -226,21 +226,45 @@ def check_terms(purposes: frozenset[str], purpose: str) -> None:
         )
 
 
-def check_policy(rows: Iterable[Mapping[str, Any]]) -> None:
-    """A new version may use only our words, and tells the result wherever it tells anything."""
+RELATIONS = {
+    ("bank", "placement"): "creditor",
+    ("bank", "contact"): "creditor",
+    ("agency", "contact"): "holder",
+    ("court", "judicial"): "seised",
+    ("mediator", "mediation"): "mediator",
+    ("association", "supervision"): "oversight",
+    ("regulator", "supervision"): "oversight",
+    ("association", SUBJECT_ACCESS): "for_the_subject",
+}
+
+
+def check_policy(rows: Sequence[Mapping[str, Any]]) -> None:
+    """A new version may use only our words, grants no relation that the ground does not prove, says each once, and
+    tells the result wherever it tells anything. Raises Invalid at the row."""
+    seen = set()
     for index, row in enumerate(rows):
-        access = row.get("purpose") == SUBJECT_ACCESS
-        fields = row.get("fields", ())
+        asker, purpose, fields = row.get("asker"), row.get("purpose"), row.get("fields")
+        about = (asker, purpose) if isinstance(asker, str) and isinstance(purpose, str) else None
+        access = purpose == SUBJECT_ACCESS
         known = ACCESS_FIELDS if access else FIELDS
-        if row.get("purpose") not in PURPOSES or not set(fields) <= set(known) or not (access or "result" in fields):
+        if (
+            row.keys() != {"asker", "relation", "purpose", "fields"}
+            or about not in RELATIONS
+            or row["relation"] != RELATIONS[about]
+            or about in seen
+            or not isinstance(fields, list)
+            or not all(isinstance(field, str) and field in known for field in fields)
+            or not (access or "result" in fields)
+        ):
             raise Invalid(
                 "bad_policy_row",
                 zh="披露规则行不符合要求",
                 en="A row of the policy is not acceptable",
-                fix_zh="用途与字段须为登记处的词汇，且含 result。",
-                fix_en="Use the registry's purposes and fields; include result.",
+                fix_zh="询问方、关系、用途与字段须为登记处的词汇，每对只写一次，且含 result。",
+                fix_en="Use the registry's words, each pair of asker and purpose once; include result.",
                 pointer=f"/rows/{index}",
             )
+        seen.add(about)
 
 
 # --- what is told afterwards ----------------------------------------------------------------------------------------

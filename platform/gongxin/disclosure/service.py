@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
 from gongxin.db import transaction
-from gongxin.errors import Forbidden, GongxinError, TooMany
+from gongxin.errors import Conflict, Forbidden, GongxinError, TooMany
 from gongxin.subjects import budgets
 from gongxin.web.caller import Caller
 from gongxin.web.runtime import Runtime
@@ -43,11 +43,24 @@ def policy(runtime: Runtime) -> Policy:
     return held[1]
 
 
-def publish_policy(session: Session, *, version: int, effective_from: datetime, rows: list[dict[str, Any]]) -> None:
-    """A new version of the policy; the one before stays as it was. Raises Invalid for words that are not ours."""
+def publish_policy(session: Session, *, effective_from: datetime, rows: list[dict[str, Any]]) -> DisclosurePolicy:
+    """The next version of the policy; the ones before stay as they were. Raises Invalid for words that are not ours and
+    Conflict where it would begin before the newest one does."""
     rules.check_policy(rows)
-    session.add(DisclosurePolicy(version=version, effective_from=effective_from, rows=rows))
+    newest = queries.newest_policy(session)
+    if effective_from < newest.effective_from:
+        raise Conflict(
+            "policy_out_of_order",
+            zh="新版本不能早于上一版本生效",
+            en="A version cannot take effect before the one before it",
+            fix_zh="给出更晚的生效时间。",
+            fix_en="Give a later time.",
+            extra={"after": receipts.moment(newest.effective_from)},
+        )
+    found = DisclosurePolicy(version=newest.version + 1, effective_from=effective_from, rows=rows)
+    session.add(found)
     session.flush()
+    return found
 
 
 # --- look-ups -------------------------------------------------------------------------------------------------------
