@@ -9,6 +9,7 @@ down_revision = None
 def upgrade() -> None:
     op.execute("revoke create on schema public from public")
     op.execute("grant usage on schema public to gongxin_web")
+    op.execute("grant select on alembic_version to gongxin_web")
     op.execute(
         """
         create function gongxin_caller() returns uuid language sql stable
@@ -61,4 +62,5 @@ def downgrade() -> None:
     op.execute("drop function refuse_change()")
     op.execute("drop function gongxin_kind()")
     op.execute("drop function gongxin_caller()")
+    op.execute("revoke select on alembic_version from gongxin_web")
     op.execute("revoke usage on schema public from gongxin_web")

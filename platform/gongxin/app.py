@@ -1,12 +1,15 @@
 """The factory: the only module that knows every package."""
 
-import time
+import re
+from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, g, request
 from sqlalchemy import Engine
 
-from . import embedded, ids, logs
+from gongxin_wire.pii import find_pii
+
+from . import clock, embedded, ids, logs
 from .access import api as access_api
 from .access import service as access_service
 from .cases import api as cases_api
@@ -15,7 +18,7 @@ from .db import make_engine
 from .disclosure import api as disclosure_api
 from .members import api as members_api
 from .subjects import api as subjects_api
-from .web import guards, health, openapi, problems
+from .web import guards, health, openapi, permissions, problems
 from .web.limits import RateLimiter
 from .web.runtime import Runtime
 
@@ -34,10 +37,19 @@ SECURITY_HEADERS = (
     ("X-Frame-Options", "DENY"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
 )
+_HSTS = (("Strict-Transport-Security", "max-age=63072000"),)
 _API_CSP = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{16,64}")
+
+
+class Registry(Flask):
+    """Flask, told that no view is a coroutine rather than asking each time."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
 
 
 def database_urls(config: Config) -> tuple[str, str]:
@@ -52,9 +64,9 @@ def create_app(config: Config | None = None, engine: Engine | None = None) -> Fl
     config = config or load()
     logs.configure()
     engine = engine or make_engine(database_urls(config)[0], pool_size=config.pool_size)
-    app = Flask("gongxin", template_folder="templates", static_folder="static", static_url_path="/static")
+    app = Registry("gongxin", template_folder="templates", static_folder="static", static_url_path="/static")
     app.config.update(
-        MAX_CONTENT_LENGTH=None,
+        MAX_CONTENT_LENGTH=config.max_body_bytes,
         API_TITLE="Gongxin 共信",
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
@@ -62,6 +74,7 @@ def create_app(config: Config | None = None, engine: Engine | None = None) -> Fl
         DEBUG=config.debug,
     )
     app.url_map.strict_slashes = True
+    app.url_map.merge_slashes = False
     app.extensions["gongxin"] = Runtime(config, engine, RateLimiter(config), access_service.authenticate)
     problems.register(app)
     _around_requests(app, config)
@@ -73,46 +86,52 @@ def create_app(config: Config | None = None, engine: Engine | None = None) -> Fl
 
 
 def _around_requests(app: Flask, config: Config) -> None:
+    everywhere = (*SECURITY_HEADERS, *(_HSTS if config.issuer.startswith("https://") else ()))
+
     @app.before_request
     def begin() -> None:
-        g.started = time.perf_counter()
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if 8 <= len(given) <= 64 and given.isalnum() else ids.request_id()
+        g.started = clock.monotonic()
+        given = request.environ.get("HTTP_X_REQUEST_ID")
+        g.request_id = given if given is not None and _acceptable_id(given) else ids.request_id()
         guards.check_request_line(request)
 
     @app.after_request
     def end(response: Response) -> Response:
-        headers = response.headers
-        for name, value in SECURITY_HEADERS:
-            headers[name] = value
-        html = response.mimetype == "text/html"
-        headers["Content-Security-Policy"] = _PAGE_CSP if html else _API_CSP
-        if config.issuer.startswith("https://"):
-            headers["Strict-Transport-Security"] = "max-age=63072000"
-        headers["X-Request-Id"] = g.get("request_id", "")
-        call = g.get("call")
-        if "Cache-Control" not in headers and request.endpoint != "static":
-            headers["Cache-Control"] = "no-store"
-        quota = g.get("quota")
+        found, headers = vars(g._get_current_object()), response.headers
+        for name, value in everywhere:
+            headers.add(name, value)
+        headers.add("Content-Security-Policy", _PAGE_CSP if response.mimetype == "text/html" else _API_CSP)
+        headers.add("X-Request-Id", found["request_id"])
+        call = found.get("call")
+        if "Cache-Control" not in headers or (call is not None and call.permission.personal):
+            headers["Cache-Control"] = "public, max-age=3600" if request.endpoint == "static" else "no-store"
+        quota = found.get("quota")
         if quota is not None:
             for name, value in quota.headers():
-                headers[name] = value
-        _record(response, call)
+                headers.add(name, value)
+        if call is not None and call.permission.deprecated is not None:
+            for name, value in permissions.deprecation_headers(call.permission):
+                headers.add(name, value)
+        _record(response, found, call)
         return response
 
 
-def _record(response: Response, call: Any) -> None:
+def _acceptable_id(given: str) -> bool:
+    """A caller's own request id goes into the log, so it must not be able to name a person."""
+    return bool(_REQUEST_ID.fullmatch(given)) and find_pii(given) is None
+
+
+def _record(response: Response, found: dict[str, Any], call: Any) -> None:
     operation = call.permission.operation if call is not None else "none"
-    seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    health.REQUESTS.labels(operation, response.status_code).inc()
-    health.SECONDS.labels(operation).observe(seconds)
+    seconds = clock.monotonic() - found["started"]
+    health.count(operation, response.status_code, seconds)
     logs.log.info(
         "request",
-        request_id=g.get("request_id"),
+        request_id=found["request_id"],
         operation=operation,
         method=request.method,
         status=response.status_code,
         duration_ms=round(seconds * 1000, 2),
         client=str(call.caller.client_id) if call is not None and call.caller.client_id else None,
-        code=g.get("error_code"),
+        code=found.get("error_code"),
     )

@@ -45,6 +45,14 @@ class Malformed(GongxinError):
     zh, en = "请求无法解析", "The request cannot be read"
 
 
+class UnsupportedMediaType(Malformed):
+    """The body is of a type this operation does not read."""
+
+    code = "unsupported_media_type"
+    zh, en = "不支持的内容类型", "This content type is not supported"
+    fix_zh, fix_en = "请使用文档所列的 Content-Type。", "Use the Content-Type that the documentation names."
+
+
 class Invalid(GongxinError):
     """The request reads, but a value is not acceptable. `faults` lists further fields."""
 
@@ -120,6 +128,22 @@ class TooLarge(GongxinError):
     code = "too_large"
     zh, en = "内容超过上限", "The content is over its limit"
     fix_zh, fix_en = "请分批提交。", "Split it into smaller parts."
+
+
+class UrlTooLong(TooLarge):
+    """Path and query over their limit."""
+
+    code = "url_too_long"
+    zh, en = "地址过长", "The URL is too long"
+    fix_zh, fix_en = "请缩短查询参数。", "Shorten the query."
+
+
+class HeadersTooLarge(TooLarge):
+    """The headers together over their limit."""
+
+    code = "headers_too_large"
+    zh, en = "请求头过大", "The headers are too large"
+    fix_zh, fix_en = "请减少或缩短请求头。", "Send fewer or shorter headers."
 
 
 class TooMany(GongxinError):

@@ -1,9 +1,9 @@
 """Identifiers: UUIDv7 (RFC 9562 section 5.7), opaque to whoever receives them."""
 
 import os
+import random
 import threading
 import uuid
-from binascii import hexlify
 
 from . import clock
 
@@ -27,5 +27,5 @@ def new_id() -> uuid.UUID:
 
 
 def request_id() -> str:
-    """32 hexadecimal digits for logs and the X-Request-Id header."""
-    return hexlify(os.urandom(16)).decode()
+    """32 hexadecimal digits for logs and the X-Request-Id header; no secret, so without the cost of a system call."""
+    return f"{random.getrandbits(128):032x}"

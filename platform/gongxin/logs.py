@@ -2,9 +2,14 @@
 
 import logging
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
+import orjson
 import structlog
+
+from . import clock
 
 _ALLOWED = frozenset(
     [
@@ -20,6 +25,7 @@ _ALLOWED = frozenset(
         "member",
         "code",
         "error",
+        "where",
         "constraint",
         "path",
         "job",
@@ -30,26 +36,37 @@ _ALLOWED = frozenset(
         "kind",
     ]
 )
+_SOURCE = Path(__file__).resolve().parents[1]
 
 
 def _only_allowed(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Drops every key not on the list, so that a careless log line cannot carry a person."""
-    return {key: value for key, value in event.items() if key in _ALLOWED}
+    kept = {key: value for key, value in event.items() if key in _ALLOWED}
+    kept["timestamp"] = clock.now()
+    return kept
+
+
+def _render(_logger: Any, _name: str, event: structlog.typing.EventDict) -> bytes:
+    return orjson.dumps(event, default=str, option=orjson.OPT_UTC_Z)
 
 
 def configure(level: int = logging.INFO) -> None:
     """Once per process."""
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _only_allowed,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
+        processors=[structlog.processors.add_log_level, _only_allowed, _render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+
+
+def where(error: BaseException) -> list[str]:
+    """The frames of a fault that are ours, innermost last: file, line and function, never a value."""
+    return [
+        f"{Path(frame.filename).relative_to(_SOURCE)}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if Path(frame.filename).is_relative_to(_SOURCE)
+    ][-8:]
 
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()

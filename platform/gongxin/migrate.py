@@ -1,9 +1,11 @@
 """Migrations by Alembic, run as the owner role. The scripts stand in `alembic/` (in a wheel: `gongxin/_alembic`)."""
 
+from functools import cache
 from pathlib import Path
 
 import alembic.command
 from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
 from sqlalchemy import make_url
 
 _HERE = Path(__file__).resolve().parent
@@ -20,6 +22,16 @@ def alembic_config(owner_url: str) -> AlembicConfig:
     config.set_main_option("script_location", str(scripts()))
     config.attributes["url"] = make_url(owner_url)
     return config
+
+
+@cache
+def head() -> str:
+    """The newest version that this code knows."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(scripts()))
+    found = ScriptDirectory.from_config(config).get_current_head()
+    assert found is not None
+    return found
 
 
 def upgrade(owner_url: str, revision: str = "head") -> None:

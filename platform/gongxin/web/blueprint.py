@@ -24,9 +24,9 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy.orm import Session
 
 from gongxin.db import name_caller
-from gongxin.errors import Forbidden, GongxinError, Invalid
+from gongxin.errors import Forbidden, Invalid, TooMany, Unauthenticated
 
-from . import guards, idempotency
+from . import address, guards, idempotency
 from .caller import ANONYMOUS, Caller
 from .permissions import PERMISSIONS, Permission
 from .runtime import Runtime, runtime
@@ -126,63 +126,71 @@ def _run(
     call = Call(found, permission)
     g.call = call
     if permission.scope is None:
-        g.quota = found.limiter.take(f"ip:{request.remote_addr}", anonymous=True)
+        _count(found, _address_key(found), anonymous=True)
     else:
-        call.caller = found.authenticate(found, request, permission)
-        g.quota = found.limiter.take(f"client:{call.caller.client_id}", anonymous=False)
+        try:
+            call.caller = found.authenticate(found, request, permission)
+        except Unauthenticated:
+            # Guessing costs whoever guesses: what names no caller counts against its address.
+            _count(found, _address_key(found), anonymous=True)
+            raise
+        _count(found, f"client:{call.caller.client_id}", anonymous=False)
         check(permission, call.caller)
     if query is not None:
-        path["query"] = _load(query, request.args.to_dict(), known_only=True)
-    elif request.args and permission.scope is not None:
+        path["query"] = _load(query, request.args.to_dict())
+    elif permission.scope is not None and request.query_string:
         raise Invalid(
             "unknown_parameter",
             zh="未知的查询参数",
             en="Unknown query parameter",
-            pointer=f"/{next(iter(request.args))}",
+            fix_zh="此操作不接受查询参数。",
+            fix_en="This operation takes no query parameter.",
+            pointer=f"/{next(iter(request.args), '')}",
         )
     if body is not None:
         value = guards.read_json(request, found.config.max_body_bytes, found.config.max_json_depth, walk=walk)
         path["body"] = _load(body, value)
     try:
-        answer = _transact(call, permission, view, path, status)
+        return _transact(call, permission, view, path, status)
     finally:
         if call.opened is not None:
             call.opened.close()
-    return answer
+
+
+def _address_key(found: Runtime) -> str:
+    return f"ip:{address.rate_key(address.client_address(request, found.config.trusted_proxies))}"
+
+
+def _count(found: Runtime, key: str, *, anonymous: bool) -> None:
+    g.quota = quota = found.limiter.take(key, anonymous=anonymous)
+    if not quota.allowed:
+        raise TooMany(
+            "rate_limited", zh="请求过于频繁", en="Too many requests in this window", retry_after=quota.reset_seconds
+        )
 
 
 def _transact(
     call: Call, permission: Permission, view: Callable[..., Any], path: dict[str, Any], status: int
 ) -> Response:
+    """The view and the commit. An answer of 400 or more rolls back as an exception does: a refusal leaves nothing."""
     key = request.headers.get("Idempotency-Key") if permission.creates else None
     body_digest = b""
     if key is not None:
         key = idempotency.check_key(key)
-        body_digest = idempotency.digest(permission.operation, request.path, request.get_data(cache=True))
+        raw = guards.read_body(request, call.runtime.config.max_body_bytes)
+        body_digest = idempotency.digest(permission.operation, request.path, raw)
         found = idempotency.find_answer(call.session, call.caller, key, body_digest)
         if found is not None:
-            replay = Response(found.answer, found.status, mimetype="application/json")
-            for line in found.headers:
-                name, _, value = line.partition(": ")
-                replay.headers[name] = value
-            replay.headers["Idempotency-Replayed"] = "true"
-            return replay
+            return idempotency.replay(found)
     response = to_response(view(call, **path), status)
-    if call.opened is not None:
-        if key is not None and not response.is_streamed:
-            kept = [f"{name}: {response.headers[name]}" for name in ("ETag", "Location") if name in response.headers]
-            call.opened.add(
-                idempotency.IdempotencyKey(
-                    member_id=call.caller.member_id,
-                    key=key,
-                    operation=permission.operation,
-                    body_digest=body_digest,
-                    status=response.status_code,
-                    headers=kept,
-                    answer=response.get_data(),
-                )
-            )
-        call.opened.commit()
+    if call.opened is None:
+        return response
+    if response.status_code >= 400:
+        call.opened.rollback()
+        return response
+    if key is not None:
+        call.opened.add(idempotency.remember(permission.operation, call.caller, key, body_digest, response))
+    call.opened.commit()
     return response
 
 
@@ -224,7 +232,7 @@ def to_response(result: Any, status: int) -> Response:
     return response
 
 
-def _load(schema: Schema, value: Any, *, known_only: bool = False) -> Any:
+def _load(schema: Schema, value: Any) -> Any:
     try:
         return schema.load(value)
     except ValidationError as fault:
@@ -306,8 +314,8 @@ def _document(
     doc["responses"][str(status)] = success
     for code in sorted(set(statuses) | _errors_of(permission, body or raw_body, query, method)):
         doc["responses"][str(code)] = {"$ref": f"#/components/responses/Problem{code}"}
-    decorated: Callable[..., Any] = blp.doc(**doc)(run)
-    return decorated
+    vars(run)["_apidoc"] = {"manual_doc": doc}  # what flask-smorest's `doc` sets, without its wrapper around each call
+    return run
 
 
 def _errors_of(permission: Permission, body: Any, query: Any, method: str) -> set[int]:
@@ -332,4 +340,4 @@ def _policy_text(permission: Permission) -> str:
     return " ".join(parts)
 
 
-__all__ = ["Answer", "Blueprint", "Call", "GongxinError", "invalid"]
+__all__ = ["Answer", "Blueprint", "Call", "invalid"]

@@ -1,30 +1,54 @@
 """What every request must satisfy before a view sees it: size, encoding, depth, no repeated names, no personal data."""
 
 import json
+import re
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
 
-from gongxin.errors import Invalid, Malformed, TooLarge
+from gongxin.errors import HeadersTooLarge, Invalid, Malformed, TooLarge, UnsupportedMediaType, UrlTooLong
 from gongxin.pii import refuse_pii
 
-_MAX_URL = 4096
-_MAX_HEADER = 16 * 1024
+MAX_URL = 4096
+MAX_HEADERS = 16 * 1024
+
+# A path of these alone holds no number of any kind, nor a licence plate.
+_NO_DIGITS = re.compile(r"[A-Za-z/_.-]*")
+# A JSON text; an unfinished one reaches the end, so that no start is tried twice.
+_JSON_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_BRACKETS = re.compile(r"[\[\]{}]")
 
 
 def check_request_line(request: Request) -> None:
     """URL and header sizes; no personal data in path or query, where logs and proxies would keep it."""
-    target = request.full_path
-    if len(target) > _MAX_URL:
-        raise TooLarge(
-            "url_too_long", zh="地址过长", en="The URL is too long", fix_zh="缩短查询参数。", fix_en="Shorten it."
-        )
-    if sum(len(value) for _, value in request.headers) > _MAX_HEADER:
-        raise TooLarge("header_too_large", zh="请求头过长", en="The headers are too long")
-    if "\0" in request.path:
-        raise Malformed("nul_in_path", zh="地址含有空字符", en="The path carries a NUL character")
-    refuse_pii(request.path, "#path")
+    environ = request.environ
+    path, query = environ.get("PATH_INFO", ""), environ.get("QUERY_STRING", "")
+    if len(path) + len(query) > MAX_URL:
+        raise UrlTooLong
+    if sum([len(value) for name, value in environ.items() if name.startswith("HTTP_")]) > MAX_HEADERS:
+        raise HeadersTooLarge
+    if not _NO_DIGITS.fullmatch(path):
+        _check_encoding(path.encode("latin-1"))
+        refuse_pii(request.path, "#path")
+    if query:
+        _check_encoding(unquote_to_bytes(query.encode("latin-1")))
+        _check_query(request)
+
+
+def _check_encoding(raw: bytes) -> None:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise Malformed("url_not_utf8", zh="地址不是 UTF-8", en="The URL is not UTF-8") from fault
+    if "\0" in text:
+        raise Malformed("nul_in_url", zh="地址含有空字符", en="The URL carries a NUL character")
+
+
+def _check_query(request: Request) -> None:
     for name, values in request.args.lists():
+        refuse_pii(name, "#query")
         if len(values) > 1:
             raise Invalid(
                 "repeated_parameter", zh="查询参数重复", en="A query parameter is repeated", pointer=f"/{name}"
@@ -34,8 +58,8 @@ def check_request_line(request: Request) -> None:
 
 def read_json(request: Request, max_bytes: int, max_depth: int, *, walk: bool = True) -> Any:
     """The body as JSON. Refuses other types, non-UTF-8, NaN, repeated names, deep nesting, NUL and personal data."""
-    if request.mimetype not in {"application/json", ""} and not request.mimetype.endswith("+json"):
-        raise Malformed(
+    if request.mimetype not in {"application/json", ""}:
+        raise UnsupportedMediaType(
             "not_json",
             zh="请求体必须是 application/json",
             en="The body must be application/json",
@@ -54,43 +78,62 @@ def read_json(request: Request, max_bytes: int, max_depth: int, *, walk: bool = 
 
 
 def read_body(request: Request, max_bytes: int) -> bytes:
-    if (request.content_length or 0) > max_bytes:
-        raise TooLarge("body_too_large", fix_zh=f"上限 {max_bytes} 字节。", fix_en=f"The limit is {max_bytes} bytes.")
-    raw = request.get_data(cache=True)
+    """The body, never more than the limit in memory: chunked ones too, which do not say their length."""
+    request.max_content_length = max_bytes
+    try:
+        raw = request.get_data(cache=True)
+    except RequestEntityTooLarge as fault:
+        raise body_too_large(max_bytes) from fault
     if len(raw) > max_bytes:
-        raise TooLarge("body_too_large", fix_zh=f"上限 {max_bytes} 字节。", fix_en=f"The limit is {max_bytes} bytes.")
+        raise body_too_large(max_bytes)
     return raw
+
+
+def body_too_large(max_bytes: int) -> TooLarge:
+    return TooLarge(
+        "body_too_large",
+        zh="请求体超过上限",
+        en="The body is over its limit",
+        fix_zh=f"请分批提交；上限 {max_bytes} 字节。",
+        fix_en=f"Split it into smaller parts; the limit is {max_bytes} bytes.",
+    )
 
 
 def parse_json(text: str, max_depth: int) -> Any:
     """Strict JSON: depth is counted before parsing, so that nesting cannot exhaust the parser."""
-    depth = deepest = 0
-    if text.count("[") + text.count("{") > max_depth:
-        in_string = escaped = False
-        for char in text:
-            if in_string:
-                if escaped:
-                    escaped = False
-                elif char == "\\":
-                    escaped = True
-                elif char == '"':
-                    in_string = False
-            elif char == '"':
-                in_string = True
-            elif char in "[{":
-                depth += 1
-                deepest = max(deepest, depth)
-            elif char in "]}":
-                depth -= 1
-    if deepest > max_depth:
-        raise Malformed("too_deep", zh="JSON 嵌套过深", en="The JSON is nested too deeply", fix_en="Flatten it.")
+    if text.count("[") + text.count("{") > max_depth and _depth(text, max_depth) > max_depth:
+        raise Malformed(
+            "too_deep",
+            zh="JSON 嵌套过深",
+            en="The JSON is nested too deeply",
+            fix_zh=f"减少嵌套；最多 {max_depth} 层。",
+            fix_en=f"Flatten it; at most {max_depth} levels.",
+        )
     try:
-        value = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants)
+        value = json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constants, parse_float=_finite)
     except (ValueError, RecursionError) as fault:
-        raise Malformed("bad_json", zh="JSON 无法解析", en="The JSON cannot be parsed") from fault
+        raise Malformed(
+            "bad_json",
+            zh="JSON 无法解析",
+            en="The JSON cannot be parsed",
+            fix_zh="按 RFC 8259 书写；名称不得重复。",
+            fix_en="Write it as RFC 8259 has it; names are not repeated.",
+        ) from fault
     if "\\u0000" in text or "\\ud" in text.lower():
         _refuse_unstorable(value)
     return value
+
+
+def _depth(text: str, enough: int) -> int:
+    """How deep brackets outside texts nest; stops counting past `enough`."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.findall(_JSON_TEXT.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > deepest:
+            deepest = depth
+            if deepest > enough:
+                break
+    return deepest
 
 
 def _refuse_unstorable(value: Any) -> None:
@@ -111,6 +154,13 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a name is repeated")
     return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in {float("inf"), float("-inf")}:
+        raise ValueError("a number is out of range")
+    return value
 
 
 def _no_constants(_name: str) -> Any:

@@ -1,13 +1,15 @@
 """Idempotency-Key (IETF draft-ietf-httpapi-idempotency-key-header): same key and body, same answer.
 
 The answer is stored in the transaction of the work itself, so that the two exist together or not at all. Another body
-under the same key is 422; a key whose first request is still running is 409.
+under the same key is 422; a key whose first request is still running is 409. Refusals (400 and above) are not stored:
+their work was rolled back, and the same key may be sent again once the cause is mended.
 """
 
 import hashlib
 import uuid
 from datetime import datetime
 
+from flask import Response
 from sqlalchemy import (
     CheckConstraint,
     DateTime,
@@ -27,6 +29,8 @@ from gongxin.db import Base
 from gongxin.errors import Conflict, Invalid
 
 from .caller import Caller
+
+_KEPT = ("Content-Type", "ETag", "Location")
 
 
 class IdempotencyKey(Base):
@@ -88,6 +92,29 @@ def find_answer(session: Session, caller: Caller, key: str, body_digest: bytes) 
             fix_en="Use a new key for each new request.",
         )
     return found
+
+
+def remember(operation: str, caller: Caller, key: str, body_digest: bytes, response: Response) -> IdempotencyKey:
+    """The row that keeps this answer, for the transaction of the work."""
+    return IdempotencyKey(
+        member_id=caller.member_id,
+        key=key,
+        operation=operation,
+        body_digest=body_digest,
+        status=response.status_code,
+        headers=[f"{name}: {response.headers[name]}" for name in _KEPT if name in response.headers],
+        answer=response.get_data(),
+    )
+
+
+def replay(kept: IdempotencyKey) -> Response:
+    """The answer as it was, marked as said again."""
+    response = Response(kept.answer, kept.status)
+    for line in kept.headers:
+        name, _, value = line.partition(": ")
+        response.headers[name] = value
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
 
 
 def forget(session: Session, before: datetime) -> int:

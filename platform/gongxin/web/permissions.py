@@ -6,6 +6,9 @@ Purposes and data types are checked against the token's authorization_details (R
 """
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from email.utils import format_datetime
+from functools import cache
 
 EVERYONE = frozenset({"bank", "court", "agency", "mediator", "regulator", "association"})
 CREDITOR = frozenset({"bank"})
@@ -28,6 +31,25 @@ class Permission:
     grant: bool = False
     creates: bool = False
     personal: bool = False
+    deprecated: tuple[date, date] | None = None
+
+    @property
+    def anchor(self) -> str:
+        """Where `/docs` tells of it; also its operationId."""
+        return self.operation.replace(".", "_")
+
+
+@cache
+def deprecation_headers(permission: Permission) -> tuple[tuple[str, str], ...]:
+    """Since when an operation is deprecated (RFC 9745), from when it may be gone (RFC 8594); none where it is not."""
+    if permission.deprecated is None:
+        return ()
+    since, gone = (datetime(day.year, day.month, day.day, tzinfo=UTC) for day in permission.deprecated)
+    return (
+        ("Deprecation", f"@{int(since.timestamp())}"),
+        ("Sunset", format_datetime(gone, usegmt=True)),
+        ("Link", f'</docs#{permission.anchor}>; rel="deprecation"; type="text/html"'),
+    )
 
 
 # Scopes a client that authenticates with a shared secret may hold: nothing that touches a person.
@@ -48,9 +70,16 @@ SCOPES: dict[str, tuple[str, str]] = {
 }
 
 
-def _row(operation: str, scope: str | None, kinds: frozenset[str] = EVERYONE, flags: str = "") -> Permission:
-    """`flags`: s sender-constrained, g grant, c creates (takes Idempotency-Key), p personal data."""
-    return Permission(operation, scope, kinds, "s" in flags, "g" in flags, "c" in flags, "p" in flags)
+def _row(
+    operation: str,
+    scope: str | None,
+    kinds: frozenset[str] = EVERYONE,
+    flags: str = "",
+    deprecated: tuple[date, date] | None = None,
+) -> Permission:
+    """`flags`: s sender-constrained, g grant, c creates (takes Idempotency-Key), p personal data.
+    `deprecated`: the day since when, and the day from which it may be gone."""
+    return Permission(operation, scope, kinds, "s" in flags, "g" in flags, "c" in flags, "p" in flags, deprecated)
 
 
 PERMISSIONS: dict[str, Permission] = {

@@ -4,26 +4,31 @@
 `pointer` is the RFC 6901 pointer of the field. A problem never repeats what the caller sent.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
+import psycopg
 import psycopg.errors as pg
 from flask import Flask, Response, g, request
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from gongxin import errors
-from gongxin.logs import log
+from gongxin.logs import log, where
 
 STATUS: dict[type[errors.GongxinError], int] = {
     errors.Malformed: 400,
+    errors.UnsupportedMediaType: 415,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Stale: 412,
     errors.TooLarge: 413,
+    errors.UrlTooLong: 414,
+    errors.HeadersTooLarge: 431,
     errors.Invalid: 422,
     errors.PreconditionRequired: 428,
     errors.TooMany: 429,
@@ -31,16 +36,52 @@ STATUS: dict[type[errors.GongxinError], int] = {
 }
 
 # Constraint name -> (code, zh, en): what the database refuses reads as clearly as what a rule refuses.
-CONSTRAINTS: dict[str, tuple[str, str, str]] = {}
-
-_HTTP = {
-    400: ("malformed", "请求无法解析", "The request cannot be read"),
-    404: ("not_found", "没有这个地址", "There is nothing at this address"),
-    405: ("method_not_allowed", "该地址不支持此方法", "This address does not take this method"),
-    413: ("too_large", "内容超过上限", "The content is over its limit"),
-    415: ("unsupported_media_type", "不支持的内容类型", "This content type is not supported"),
-    431: ("header_too_large", "请求头超过上限", "A request header is over its limit"),
+CONSTRAINTS: dict[str, tuple[str, str, str]] = {
+    "pk_idempotency_keys": (
+        "request_in_progress",
+        "同一 Idempotency-Key 的请求仍在处理",
+        "A request with this Idempotency-Key is still running",
+    ),
 }
+
+
+@dataclass(frozen=True)
+class Words:
+    """A problem that no error class stands for: the router's refusals, and our own faults."""
+
+    code: str
+    status: int
+    zh: str
+    en: str
+    fix_zh: str
+    fix_en: str
+
+
+NO_ADDRESS = Words(
+    "no_such_address",
+    404,
+    "没有这个地址",
+    "There is nothing at this address",
+    "请对照接口文档 /docs 核对路径。",
+    "Check the path against the documentation at /docs.",
+)
+NO_METHOD = Words(
+    "method_not_allowed",
+    405,
+    "该地址不支持此方法",
+    "This address does not take this method",
+    "请使用 Allow 响应头所列的方法。",
+    "Use a method that the Allow header lists.",
+)
+FAULT = Words(
+    "internal",
+    500,
+    "登记处内部错误",
+    "A fault of the registry",
+    "请附上 request_id 报告；结果不明，请勿视为任何答复。",
+    "Report it with its request_id; nothing may be concluded from it.",
+)
+OTHERS = (NO_ADDRESS, NO_METHOD, FAULT)
 
 
 def status_of(error: errors.GongxinError) -> int:
@@ -97,21 +138,35 @@ def from_error(error: errors.GongxinError) -> Response:
     return answer
 
 
-def translate(error: DBAPIError) -> errors.GongxinError | None:
+_BUSY = (
+    pg.LockNotAvailable,
+    pg.QueryCanceled,
+    pg.SerializationFailure,
+    pg.DeadlockDetected,
+    pg.IdleInTransactionSessionTimeout,
+    pg.TooManyConnections,
+)
+
+
+def translate(error: DBAPIError | psycopg.Error) -> errors.GongxinError | None:
     """A refusal by the database in the words of `errors`; None where it is a fault of ours."""
-    original = error.orig
-    if isinstance(original, pg.LockNotAvailable | pg.QueryCanceled | pg.SerializationFailure | pg.DeadlockDetected):
-        return errors.Unavailable("busy")
-    if isinstance(error, OperationalError) or error.connection_invalidated:
-        return errors.Unavailable("database_unreachable")
-    if isinstance(error, IntegrityError) or isinstance(original, pg.RaiseException | pg.CheckViolation):
-        name = (original.diag.constraint_name if isinstance(original, pg.Error) else None) or ""
+    original = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, _BUSY):
+        return errors.Unavailable("busy", zh="登记处繁忙", en="The registry is busy")
+    if isinstance(original, psycopg.OperationalError) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    ):
+        return errors.Unavailable(
+            "database_unreachable", zh="暂时无法访问数据库", en="The database cannot be reached now"
+        )
+    if isinstance(original, pg.IntegrityError | pg.RaiseException):
+        name = original.diag.constraint_name or ""
         log.info("refused_by_database", constraint=name)
         if name in CONSTRAINTS:
             code, zh, en = CONSTRAINTS[name]
             return errors.Conflict(code, zh=zh, en=en)
         return errors.Conflict(zh="与已有记录冲突", en="It conflicts with what is recorded")
-    if isinstance(original, pg.DataError):
+    if isinstance(original, psycopg.DataError):
         return errors.Invalid("not_storable", zh="内容含有无法存储的字符或数值", en="A value cannot be stored")
     return None
 
@@ -123,31 +178,55 @@ def register(app: Flask) -> None:
     def _ours(error: errors.GongxinError) -> Response:
         return from_error(error)
 
+    @app.errorhandler(psycopg.Error)
     @app.errorhandler(DBAPIError)
-    def _database(error: DBAPIError) -> Response:
+    def _database(error: DBAPIError | psycopg.Error) -> Response:
         known = translate(error)
         return from_error(known) if known else _fault(error)
 
     @app.errorhandler(PoolTimeout)
     def _pool(_error: PoolTimeout) -> Response:
-        return from_error(errors.Unavailable("busy"))
+        return from_error(errors.Unavailable("busy", zh="登记处繁忙", en="The registry is busy"))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
-        status = error.code or 500
-        code, zh, en = _HTTP.get(status, ("malformed" if status < 500 else "internal", "请求被拒绝", error.name))
-        answer = problem(status, code, zh, en)
-        if status == 405:
-            answer.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or []))
-        return answer
+        return _routing(error)
 
     @app.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         return _fault(error)
 
 
+def _routing(error: HTTPException) -> Response:
+    """What Flask and Werkzeug refuse before a view, in our words."""
+    from .guards import body_too_large
+    from .runtime import runtime
+
+    if isinstance(error, RequestEntityTooLarge):
+        return from_error(body_too_large(runtime().config.max_body_bytes))
+    if isinstance(error, MethodNotAllowed):
+        answer = _from_words(NO_METHOD)
+        answer.headers["Allow"] = ", ".join(sorted(error.valid_methods or []))
+        return answer
+    if error.code == 404:
+        return _from_words(NO_ADDRESS)
+    if error.code == 415:
+        return from_error(errors.UnsupportedMediaType())
+    return _fault(error) if (error.code or 500) >= 500 else from_error(errors.Malformed())
+
+
+def _from_words(words: Words) -> Response:
+    return problem(words.status, words.code, words.zh, words.en, fix=words.fix_zh, fix_en=words.fix_en)
+
+
 def _fault(error: Exception) -> Response:
-    log.error("fault", error=type(error).__name__, path=request.url_rule.rule if request.url_rule else None)
+    log.error(
+        "fault",
+        request_id=g.get("request_id"),
+        error=type(error).__name__,
+        path=request.url_rule.rule if request.url_rule else None,
+        where=where(error),
+    )
     if request.environ.get("gongxin.raise_faults"):
         raise error
-    return problem(500, "internal", "登记处内部错误", "A fault of the registry", fix="请附上 request_id 报告。")
+    return _from_words(FAULT)
