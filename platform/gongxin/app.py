@@ -42,7 +42,7 @@ _API_CSP = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{16,64}")
+_REQUEST_ID = re.compile(r"(?!.*[0-9]{11})[A-Za-z0-9-]{16,64}")
 
 
 class Registry(Flask):
@@ -76,9 +76,9 @@ def create_app(config: Config | None = None, engine: Engine | None = None) -> Fl
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.extensions["gongxin"] = Runtime(config, engine, RateLimiter(config), access_service.authenticate)
-    problems.register(app)
     _around_requests(app, config)
     api = openapi.make_api(app, config)
+    problems.register(app)  # after the Api, which hangs a handler of its own on HTTP errors
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     openapi.register(app, api)

@@ -31,7 +31,8 @@ def check_request_line(request: Request) -> None:
         raise HeadersTooLarge
     if not _NO_DIGITS.fullmatch(path):
         _check_encoding(path.encode("latin-1"))
-        refuse_pii(request.path, "#path")
+        for segment in request.path.split("/"):
+            refuse_pii(segment, "#path")
     if query:
         _check_encoding(unquote_to_bytes(query.encode("latin-1")))
         _check_query(request)
