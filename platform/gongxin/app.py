@@ -42,7 +42,7 @@ _API_CSP = "default-src 'none'; frame-ancestors 'none'"
 _PAGE_CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_REQUEST_ID = re.compile(r"(?!.*[0-9]{11})[A-Za-z0-9-]{16,64}")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{16,64}")
 
 
 class Registry(Flask):
