@@ -3,6 +3,7 @@
 import click
 
 from .db import db
+from .members import members
 from .serve import serve, worker
 
 
@@ -11,5 +12,5 @@ def main() -> None:
     """共信登记处 The registry's operators' commands."""
 
 
-for command in (db, serve, worker):
+for command in (db, members, serve, worker):
     main.add_command(command)

@@ -16,13 +16,15 @@ def get_member(session: Session, member_id: uuid.UUID) -> Member:
     """As it stands now, whatever the session read before. Raises NotFound."""
     found = session.get(Member, member_id, populate_existing=True)
     if found is None:
-        raise NotFound(
-            "member_not_found",
-            zh="没有这家机构",
-            en="There is no such member",
-            fix_zh="按机构名录核对编号。",
-            fix_en="Check the identifier against the directory.",
-        )
+        raise _unknown_member()
+    return found
+
+
+def get_member_by_uscc(session: Session, uscc: str) -> Member:
+    """By its 统一社会信用代码. Raises NotFound."""
+    found = find_member_by_uscc(session, uscc)
+    if found is None:
+        raise _unknown_member()
     return found
 
 
@@ -41,9 +43,9 @@ def directory(
     kind: str | None = None,
     state: str | None = None,
     after: uuid.UUID | None = None,
-    limit: int = 50,
+    limit: int | None = None,
 ) -> Sequence[Member]:
-    """Members in the order they applied, one more than `limit`."""
+    """Members in the order they applied; with a limit, one more than it."""
     wanted = select(Member)
     if kind is not None:
         wanted = wanted.where(Member.kind == kind)
@@ -51,7 +53,7 @@ def directory(
         wanted = wanted.where(Member.state == state)
     if after is not None:
         wanted = wanted.where(Member.id > after)
-    return session.scalars(wanted.order_by(Member.id).limit(limit + 1)).all()
+    return session.scalars(wanted.order_by(Member.id).limit(None if limit is None else limit + 1)).all()
 
 
 def history(session: Session, member_id: uuid.UUID) -> Sequence[MemberChange]:
@@ -83,3 +85,13 @@ def agreement_in_force(session: Session, member_id: uuid.UUID, at: datetime) -> 
         .order_by(Agreement.version.desc())
         .limit(1)
     ).first()
+
+
+def _unknown_member() -> NotFound:
+    return NotFound(
+        "member_not_found",
+        zh="没有这家机构",
+        en="There is no such member",
+        fix_zh="按机构名录核对。",
+        fix_en="Check it against the directory.",
+    )

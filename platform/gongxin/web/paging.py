@@ -1,5 +1,6 @@
 """Paging by opaque cursor: the last sort key of the page before, base64url, never an offset."""
 
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -23,6 +24,15 @@ def decode_cursor(cursor: str | None, length: int) -> list[Any] | None:
     if not isinstance(values, list) or len(values) != length or not all(isinstance(v, str) for v in values):
         raise _bad_cursor()
     return values
+
+
+def decode_id(cursor: str | None) -> uuid.UUID | None:
+    """The identifier a page begins after, for lists in the order of their ids. Raises Invalid at /cursor."""
+    values = decode_cursor(cursor, 1)
+    try:
+        return uuid.UUID(values[0]) if values else None
+    except ValueError as fault:
+        raise _bad_cursor() from fault
 
 
 def page(rows: Sequence[Any], limit: int, key: Callable[[Any], list[str]]) -> tuple[list[Any], str | None]:
