@@ -206,7 +206,13 @@ def check(permission: Permission, caller: Caller) -> None:
             extra={"scope": permission.scope},
         )
     if caller.kind not in permission.kinds:
-        raise Forbidden("wrong_member_kind", zh="该类机构不能进行此操作", en="Members of this kind may not do this")
+        raise Forbidden(
+            "wrong_member_kind",
+            zh="该类机构不能进行此操作",
+            en="Members of this kind may not do this",
+            fix_zh="文档 /docs 列出可调用此操作的机构类别。",
+            fix_en="The documentation at /docs lists the kinds that may.",
+        )
     if permission.sender_constrained and not caller.sender_constrained:
         raise Forbidden(
             "sender_constraint_required",

@@ -42,9 +42,21 @@ def _check_encoding(raw: bytes) -> None:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as fault:
-        raise Malformed("url_not_utf8", zh="地址不是 UTF-8", en="The URL is not UTF-8") from fault
+        raise Malformed(
+            "url_not_utf8",
+            zh="地址不是 UTF-8",
+            en="The URL is not UTF-8",
+            fix_zh="先按 UTF-8 编码，再作百分号转义。",
+            fix_en="Encode as UTF-8, then percent-encode.",
+        ) from fault
     if "\0" in text:
-        raise Malformed("nul_in_url", zh="地址含有空字符", en="The URL carries a NUL character")
+        raise Malformed(
+            "nul_in_url",
+            zh="地址含有空字符",
+            en="The URL carries a NUL character",
+            fix_zh="删除 %00。",
+            fix_en="Remove %00.",
+        )
 
 
 def _check_query(request: Request) -> None:
@@ -52,7 +64,12 @@ def _check_query(request: Request) -> None:
         refuse_pii(name, "#query")
         if len(values) > 1:
             raise Invalid(
-                "repeated_parameter", zh="查询参数重复", en="A query parameter is repeated", pointer=f"/{name}"
+                "repeated_parameter",
+                zh="查询参数重复",
+                en="A query parameter is repeated",
+                fix_zh="每个参数只给一次。",
+                fix_en="Give each parameter once.",
+                pointer=f"/{name}",
             )
         refuse_pii(values[0], f"/{name}")
 
@@ -71,7 +88,13 @@ def read_json(request: Request, max_bytes: int, max_depth: int, *, walk: bool = 
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as fault:
-        raise Malformed("not_utf8", zh="请求体不是 UTF-8", en="The body is not UTF-8") from fault
+        raise Malformed(
+            "not_utf8",
+            zh="请求体不是 UTF-8",
+            en="The body is not UTF-8",
+            fix_zh="将内容转为 UTF-8 后提交。",
+            fix_en="Convert the content to UTF-8.",
+        ) from fault
     value = parse_json(text, max_depth)
     if walk:
         refuse_pii(value)
@@ -143,7 +166,13 @@ def _depth(text: str, enough: int) -> int:
 def _refuse_unstorable(value: Any) -> None:
     if isinstance(value, str):
         if "\0" in value or any(0xD800 <= ord(c) <= 0xDFFF for c in value):
-            raise Invalid("unstorable_text", zh="文本含有空字符或残缺字符", en="A text carries NUL or half a character")
+            raise Invalid(
+                "unstorable_text",
+                zh="文本含有空字符或残缺字符",
+                en="A text carries NUL or half a character",
+                fix_zh="删除空字符；代理项须成对。",
+                fix_en="Remove NUL; surrogates come in pairs.",
+            )
     elif isinstance(value, dict):
         for key, item in value.items():
             _refuse_unstorable(key)

@@ -53,7 +53,13 @@ def live(_call: Call) -> dict[str, str]:
 def ready(call: Call) -> dict[str, str]:
     """就绪检查 Whether the database answers and is migrated to the version of this code."""
     if call.session.scalar(text("select version_num from alembic_version")) != migrate.head():
-        raise Unavailable("not_migrated", zh="数据库版本与程序不符", en="The database is not at this version")
+        raise Unavailable(
+            "not_migrated",
+            zh="数据库版本与程序不符",
+            en="The database is not at the version of this code",
+            fix_zh="运营者请执行 gongxin db migrate。",
+            fix_en="The operator runs gongxin db migrate.",
+        )
     return {"status": "ready"}
 
 

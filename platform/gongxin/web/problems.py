@@ -85,10 +85,11 @@ OTHERS = (NO_ADDRESS, NO_METHOD, FAULT)
 
 
 def status_of(error: errors.GongxinError) -> int:
-    for kind in type(error).__mro__:
-        if kind in STATUS:
-            return STATUS[kind]
-    return 400
+    return status_of_kind(type(error))
+
+
+def status_of_kind(kind: type[errors.GongxinError]) -> int:
+    return next((STATUS[base] for base in kind.__mro__ if base in STATUS), 400)
 
 
 def problem(status: int, code: str, zh: str, en: str, **members: Any) -> Response:
@@ -167,7 +168,13 @@ def translate(error: DBAPIError | psycopg.Error) -> errors.GongxinError | None:
             return errors.Conflict(code, zh=zh, en=en)
         return errors.Conflict(zh="与已有记录冲突", en="It conflicts with what is recorded")
     if isinstance(original, psycopg.DataError):
-        return errors.Invalid("not_storable", zh="内容含有无法存储的字符或数值", en="A value cannot be stored")
+        return errors.Invalid(
+            "not_storable",
+            zh="内容含有无法存储的字符或数值",
+            en="A value cannot be stored",
+            fix_zh="检查空字符与超出范围的数值、日期。",
+            fix_en="Look for NUL characters and for numbers or dates out of range.",
+        )
     return None
 
 
