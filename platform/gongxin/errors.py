@@ -66,17 +66,25 @@ class Invalid(GongxinError):
 
 
 class Unauthenticated(GongxinError):
-    """Who asks is not known. `scheme`, `oauth_error` feed the WWW-Authenticate header (RFC 6750 section 3)."""
+    """Who asks is not known. `scheme`, `oauth_error` feed the WWW-Authenticate header (RFC 6750 section 3); an empty
+    `oauth_error` where nothing was sent to find fault with."""
 
     code = "unauthenticated"
     zh, en = "身份未确认", "The caller is not authenticated"
     fix_zh, fix_en = "请携带有效的访问令牌。", "Send a valid access token."
 
     def __init__(
-        self, code: str | None = None, *, oauth_error: str = "invalid_token", nonce: str | None = None, **kw: Any
+        self,
+        code: str | None = None,
+        *,
+        oauth_error: str = "invalid_token",
+        nonce: str | None = None,
+        scheme: str = "DPoP",
+        **kw: Any,
     ) -> None:
         super().__init__(code, **kw)
         self.oauth_error = oauth_error
+        self.scheme = scheme
         self.nonce = nonce
 
 

@@ -89,10 +89,11 @@ class Blueprint(flask_smorest.Blueprint):
         body_example: Any = None,
         statuses: tuple[int, ...] = (),
         media: str = "application/json",
+        refusals: str = "Problem",
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """`raw_body`: media type of a body that the view reads itself (NDJSON, hot paths), its shape in `raw_schema`;
         `walk` False where every field is of a closed form, so that the PII guard has nothing free to look at;
-        `statuses`: further ones documented."""
+        `statuses`: further ones documented; `refusals`: form of errors, `OAuth` with `statuses` alone (RFC 6749)."""
         permission = PERMISSIONS[name]
         body_schema = body() if isinstance(body, type) else body
         query_schema = query() if isinstance(query, type) else query
@@ -105,7 +106,7 @@ class Blueprint(flask_smorest.Blueprint):
             run.permission = permission  # type: ignore[attr-defined]
             documented = _document(
                 self, run, permission, view, body_schema, query_schema, answer, status, raw_body, raw_schema, example,
-                body_example, statuses, media, method,
+                body_example, statuses, media, method, refusals,
             )  # fmt: skip
             self.route(rule, methods=[method], endpoint=name.replace(".", "_"))(documented)
             return view
@@ -286,6 +287,7 @@ def _document(
     statuses: tuple[int, ...],
     media: str,
     method: str,
+    refusals: str,
 ) -> Callable[..., Any]:
     """OpenAPI from the same row: security, scope, kinds, headers, every error."""
     summary, _, rest = (view.__doc__ or permission.operation).strip().partition("\n")
@@ -318,8 +320,9 @@ def _document(
             inner["example"] = example
         success["content"] = {media: inner}
     doc["responses"][str(status)] = success
-    for code in sorted(set(statuses) | _errors_of(permission, body or raw_body, query, method)):
-        doc["responses"][str(code)] = {"$ref": f"#/components/responses/Problem{code}"}
+    usual = _errors_of(permission, body or raw_body, query, method) if refusals == "Problem" else set()
+    for code in sorted(usual | set(statuses)):
+        doc["responses"][str(code)] = {"$ref": f"#/components/responses/{refusals}{code}"}
     vars(run)["_apidoc"] = {"manual_doc": doc}  # what flask-smorest's `doc` sets, without its wrapper around each call
     return run
 

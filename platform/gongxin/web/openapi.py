@@ -26,6 +26,28 @@ _PROBLEM_TITLES = {
     503: "暂不可用 Unavailable",
 }
 
+_OAUTH_TITLES = {
+    400: "请求被拒绝 Refused (RFC 6749 section 5.2)",
+    401: "客户端身份未确认 Client not authenticated",
+    413: "过大 Too large",
+    429: "过多 Too many",
+    503: "暂不可用 Unavailable",
+}
+_OAUTH_ERROR: dict[str, Any] = {
+    "type": "object",
+    "required": ["error", "error_description", "error_description_zh", "code"],
+    "additionalProperties": False,
+    "properties": {
+        "error": {"type": "string", "pattern": "^[a-z_]+$", "description": "RFC 6749, 8707, 9396, 9449"},
+        "error_description": {"type": "string"},
+        "error_description_zh": {"type": "string", "description": "中文"},
+        "code": {"type": "string", "description": "登记处的稳定代码 The registry's own stable code"},
+        "fix": {"type": "string"},
+        "fix_en": {"type": "string"},
+        "request_id": {"type": "string"},
+    },
+}
+
 
 def make_api(app: Flask, config: Config) -> flask_smorest.Api:
     """The Api with its components; `servers` stays relative so that the file does not depend on an installation."""
@@ -89,6 +111,10 @@ def make_api(app: Flask, config: Config) -> flask_smorest.Api:
         if status == 429:
             body["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
         spec.components.response(f"Problem{status}", body)
+    spec.components.schema("OAuthError", _OAUTH_ERROR)
+    for status, title in _OAUTH_TITLES.items():
+        content = {"application/json": {"schema": {"$ref": "#/components/schemas/OAuthError"}}}
+        spec.components.response(f"OAuth{status}", {"description": title, "content": content})
     spec.components.parameter(
         "IdempotencyKey",
         "header",

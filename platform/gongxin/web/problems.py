@@ -126,8 +126,9 @@ def from_error(error: errors.GongxinError) -> Response:
     )
     if isinstance(error, errors.Unauthenticated):
         issuer = runtime().config.issuer
+        reason = f'error="{error.oauth_error}", ' if error.oauth_error else ""
         answer.headers["WWW-Authenticate"] = (
-            f'DPoP error="{error.oauth_error}", algs="ES256 EdDSA",'
+            f'{error.scheme} {reason}algs="ES256 EdDSA",'
             f' resource_metadata="{issuer}/.well-known/oauth-protected-resource"'
         )
         if error.nonce:
