@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import Schema, fields, validate
 
 from . import rules
 from .models import Agreement, Member, MemberChange
@@ -15,12 +15,7 @@ def _text(longest: int) -> validate.Length:
     return validate.Length(1, longest)
 
 
-class _In(Schema):
-    class Meta:
-        unknown = RAISE
-
-
-class MemberIn(_In):
+class MemberIn(Schema):
     kind = fields.String(required=True, validate=validate.OneOf(rules.KINDS))
     name_zh = fields.String(required=True, validate=_text(rules.MAX_NAME_ZH))
     name_en = fields.String(allow_none=True, load_default=None, validate=_text(rules.MAX_NAME_EN))
@@ -37,16 +32,16 @@ class MemberIn(_In):
     )
 
 
-class StateIn(_In):
+class StateIn(Schema):
     state = fields.String(required=True, validate=validate.OneOf(rules.STATES))
     reason = fields.String(required=True, validate=_text(rules.MAX_REASON))
 
 
 _BUDGET: dict[str, Any] = {"strict": True, "validate": validate.Range(0, rules.MAX_BUDGET)}
-BudgetsIn = _In.from_dict(
+BudgetsIn = Schema.from_dict(
     {name: fields.Integer(**_BUDGET) for name in (*rules.PURPOSES, rules.EVALUATION)}, name="BudgetsIn"
 )
-ContactsIn = _In.from_dict(
+ContactsIn = Schema.from_dict(
     {
         office: fields.String(
             validate=[validate.Length(max=rules.MAX_EMAIL), validate.Regexp(rules.EMAIL_PATTERN)],
@@ -57,7 +52,7 @@ ContactsIn = _In.from_dict(
 )
 
 
-class AgreementIn(_In):
+class AgreementIn(Schema):
     purposes = fields.List(
         fields.String(validate=validate.OneOf(rules.PURPOSES)),
         required=True,
@@ -71,7 +66,7 @@ class AgreementIn(_In):
         metadata={"uniqueItems": True},
     )
     budgets = fields.Nested(BudgetsIn, required=True)
-    contacts = fields.Nested(ContactsIn, required=True)
+    contacts = fields.Nested(ContactsIn, required=True, metadata={"minProperties": 1})
     effective_from = fields.AwareDateTime(format="iso", required=True)
 
 
