@@ -73,7 +73,7 @@ class AgreementIn(Schema):
 class DirectoryIn(Schema):
     kind = fields.String(validate=validate.OneOf(rules.KINDS))
     state = fields.String(validate=validate.OneOf(rules.STATES))
-    cursor = fields.String(validate=validate.Length(1, 512))
+    cursor = fields.String(validate=[validate.Length(1, 512), validate.Regexp("^[A-Za-z0-9_-]+$")])
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 
