@@ -231,7 +231,7 @@ def test_one_s_own_questions_are_paged_newest_first(house: House) -> None:
     assert house.call("GET", "/v1/lookups", other).json == {"items": [], "next_cursor": None}
 
 
-@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WyJhIl0", "%00"])
+@pytest.mark.parametrize("cursor", ["x", "bnVsbA", "WyJhIl0", "%7F"])
 def test_a_cursor_that_is_not_ours_is_refused(house: House, cursor: str) -> None:
     bank = house.world.member("bank")
     answer = house.call("GET", f"/v1/lookups?cursor={cursor}", bank)

@@ -3,8 +3,10 @@
 import click
 
 from .db import db
+from .disclosure import policy
 from .members import members
 from .serve import serve, worker
+from .subjects import epochs
 
 
 @click.group()
@@ -12,5 +14,5 @@ def main() -> None:
     """共信登记处 The registry's operators' commands."""
 
 
-for command in (db, members, serve, worker):
+for command in (db, epochs, members, policy, serve, worker):
     main.add_command(command)
