@@ -12,10 +12,10 @@ _ALPHABET = re.compile(r"[A-Za-z0-9_-]*")
 
 
 def canonical(value: Any) -> bytes:
-    """RFC 8785 bytes. Raises ValueError for what JSON cannot carry exactly (NaN, integers beyond 2^53)."""
+    """RFC 8785 bytes. Raises ValueError for what JSON cannot carry: NaN, integers beyond 2^53, endless nesting."""
     try:
         return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError as fault:
+    except (rfc8785.CanonicalizationError, RecursionError) as fault:
         raise ValueError("not representable in canonical JSON") from fault
 
 

@@ -3,19 +3,25 @@
 18-digit ID numbers (GB 11643), 统一社会信用代码 (GB 32100-2015), passports with their country (ISO 3166-1 alpha-3).
 """
 
+import json
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
+from importlib import resources
 
-from .pii import _CHECK, _WEIGHTS
+from .folding import fold
+from .pii import CHECK_CHARACTERS, WEIGHTS
 
 NORMALISATION = "gx-id-1"
 KINDS = ("cn_id", "uscc", "passport")
 USCC_ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
 _USCC_WEIGHTS = tuple(pow(3, i, 31) for i in range(17))
-_SEPARATORS = re.compile(r"[\s\-\u00b7\u2010-\u2015\u2212\u200b-\u200f\u2060\ufeff]+")
+MAX_LENGTH = 200
+FIRST_BIRTH_YEAR, LAST_BIRTH_YEAR = 1850, 2100
+SYNTHETIC_COUNTRY = "UTO"  # Utopia, the issuer of ICAO Doc 9303's specimens; no state, and no traveller, has it.
+_UPPER = {code: code - 32 for code in range(ord("a"), ord("z") + 1)}
 _PASSPORT = re.compile(r"[A-Z]{3}[A-Z0-9]{5,20}")
 
 
@@ -46,17 +52,21 @@ class NormalisedId:
 
 def normalise(kind: str, text: str) -> NormalisedId:
     """The normal form. Raises IdentifierError, which never holds the identifier."""
-    if kind not in _RULES:
+    rule = _RULES.get(kind) if isinstance(kind, str) else None
+    if rule is None:
         raise IdentifierError(
             "unknown_kind", "未知的证件类型", "Unknown kind of identifier",
             "使用 cn_id、uscc 或 passport。", "Use cn_id, uscc or passport.",
         )  # fmt: skip
-    if len(text) > 200:
+    if not isinstance(text, str):
+        raise _bad("not_text", "证件号码应为文本", "The identifier is not a text")
+    if len(text) > MAX_LENGTH:
         raise _bad("too_long", "证件号码过长", "The identifier is too long")
-    folded = _SEPARATORS.sub("", unicodedata.normalize("NFKC", text)).upper()
+    # Only ASCII letters are raised: str.upper would turn ß into SS and ı into I, and make one text of two.
+    folded = fold(text, hyphens=True).translate(_UPPER)
     if not folded:
         raise _bad("empty", "证件号码为空", "The identifier is empty")
-    return NormalisedId(kind, _RULES[kind](folded))
+    return NormalisedId(kind, rule(folded))
 
 
 def check_uscc(code: str) -> str:
@@ -65,12 +75,15 @@ def check_uscc(code: str) -> str:
 
 
 def is_synthetic(identifier: NormalisedId) -> bool:
-    """Whether it belongs to nobody: division codes (or passport countries) that no place has."""
+    """Whether it belongs to nobody: division codes (or passport countries) that no place has.
+
+    A foreigner's permanent residence number begins with 9 and a province, never with 99.
+    """
     if identifier.kind == "cn_id":
         return identifier.text.startswith("99")
     if identifier.kind == "uscc":
         return identifier.text[2:4] == "99"
-    return identifier.text.startswith("XXA")
+    return identifier.text.startswith(SYNTHETIC_COUNTRY)
 
 
 def synthetic_cn_id(number: int) -> str:
@@ -95,9 +108,11 @@ def _cn_id(text: str) -> str:
             "old_id_number", "15 位旧身份证号码", "An old 15-digit ID number",
             "请按现行证件补录 18 位号码。", "Record the 18-digit number of the current card.",
         )  # fmt: skip
-    if not re.fullmatch(r"[0-9]{17}[0-9X]", text):
+    if not re.fullmatch(r"[1-9][0-9]{16}[0-9X]", text):
         raise _bad(
-            "id_form", "身份证号码应为 17 位数字加一位校验码", "An ID number has 17 digits and a check character"
+            "id_form",
+            "身份证号码应为 17 位数字加一位校验码",
+            "An ID number has 17 digits, the first not 0, and a check character",
         )
     try:
         born = date(int(text[6:10]), int(text[10:12]), int(text[12:14]))
@@ -105,7 +120,7 @@ def _cn_id(text: str) -> str:
         raise _bad(
             "id_birth_date", "身份证号码中的出生日期不存在", "The birth date in the ID number does not exist"
         ) from None
-    if born.year < 1850:
+    if not FIRST_BIRTH_YEAR <= born.year <= LAST_BIRTH_YEAR:
         raise _bad("id_birth_date", "身份证号码中的出生日期不合理", "The birth date in the ID number is not plausible")
     if _id_check(text[:17]) != text[17]:
         raise _bad("id_check", "身份证号码校验码不符", "The check character of the ID number does not match")
@@ -113,7 +128,7 @@ def _cn_id(text: str) -> str:
 
 
 def _id_check(body: str) -> str:
-    return _CHECK[sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True)) % 11]
+    return CHECK_CHARACTERS[sum(int(digit) * weight for digit, weight in zip(body, WEIGHTS, strict=True)) % 11]
 
 
 def _uscc(text: str) -> str:
@@ -139,14 +154,27 @@ def _uscc_check(body: str) -> str:
 
 
 def _passport(text: str) -> str:
-    if not text.isascii() or not _PASSPORT.fullmatch(text):
+    if not _PASSPORT.fullmatch(text):
         raise IdentifierError(
             "passport_form", "护照应为三位国家代码加号码", "A passport is a three-letter country code and its number",
             "例如 CHN 加护照号码。", "For example CHN followed by the passport number.",
         )  # fmt: skip
     if not any(character.isdigit() for character in text[3:]):
         raise _bad("passport_form", "护照号码应含数字", "A passport number has a digit")
+    if text[:3] not in _countries():
+        # Else CN + E12345678 would read as a country CNE, and the person would have a second key.
+        raise IdentifierError(
+            "passport_country", "没有这个三位国家代码", "No country has this three-letter code",
+            "使用 ISO 3166-1 三位代码，例如 CHN、USA、DEU。",
+            "Use the ISO 3166-1 alpha-3 code, for example CHN, USA, DEU.",
+        )  # fmt: skip
     return text
+
+
+@cache
+def _countries() -> frozenset[str]:
+    table = json.loads((resources.files(__package__) / "data" / "passport_countries.json").read_text(encoding="utf-8"))
+    return frozenset(table["countries"] + table["others"] + [SYNTHETIC_COUNTRY])
 
 
 _RULES: dict[str, Callable[[str], str]] = {"cn_id": _cn_id, "uscc": _uscc, "passport": _passport}

@@ -11,7 +11,7 @@ IDENTITY = bytes(32)
 
 
 class Group(Protocol):
-    """Group operations; each takes valid elements and gives a valid element. `multiply` of the identity is an error."""
+    """Group operations on canonical elements; ValueError for anything else, and for a product that is the identity."""
 
     def is_element(self, data: bytes) -> bool: ...
     def multiply(self, scalar: int, element: bytes) -> bytes: ...

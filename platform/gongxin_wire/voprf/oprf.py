@@ -58,6 +58,8 @@ def derive_key_pair(seed: bytes, info: bytes, mode: int, *, group: Group | None 
     """(secret, public) from 32 bytes of seed (section 3.2.1)."""
     if len(seed) != 32:
         raise VoprfError("the seed has 32 bytes")
+    if len(info) > 65535:
+        raise VoprfError("the key's info is longer than 65535 bytes")
     data = seed + len(info).to_bytes(2, "big") + info
     for counter in range(256):
         scalar = _hash_to_scalar(data + bytes([counter]), mode, b"DeriveKeyPair")
@@ -91,14 +93,16 @@ def blind(
 ) -> list[Blinded]:
     """Blinds each input (section 3.3.1) with a fresh scalar; `blinds` only for published vectors."""
     group = group or provider().group
-    if len(inputs) > MAX_BATCH:
-        raise VoprfError(f"at most {MAX_BATCH} inputs")
+    if not 1 <= len(inputs) <= MAX_BATCH:
+        raise VoprfError(f"1 to {MAX_BATCH} inputs")
     found = []
     for index, data in enumerate(inputs):
         if len(data) > 65535:
             raise VoprfError(f"input {index} is longer than 65535 bytes")
         element = _hash_to_group(group, data, mode)
         scalar = blinds[index] if blinds is not None else random_scalar()
+        if not 0 < scalar < ORDER:
+            raise VoprfError(f"blind {index} is not a scalar")
         found.append(Blinded(scalar, group.multiply(scalar, element)))
     return found
 
@@ -115,12 +119,12 @@ def check_elements(elements: Sequence[bytes], *, group: Group | None = None) -> 
 
 
 def evaluate(secret: bytes, elements: Sequence[bytes], mode: int = VOPRF, *, group: Group | None = None) -> list[bytes]:
-    """BlindEvaluate of each element. `elements` come from `check_elements`, or libsodium refuses them here."""
+    """BlindEvaluate of each element; the group refuses what is no canonical element, and the identity."""
     del mode
     group = group or provider().group
     scalar = _secret(secret)
-    if len(elements) > MAX_BATCH:
-        raise VoprfError(f"at most {MAX_BATCH} elements")
+    if not 1 <= len(elements) <= MAX_BATCH:
+        raise VoprfError(f"1 to {MAX_BATCH} elements")
     try:
         return group.multiply_each(scalar, list(elements))
     except ValueError:
@@ -165,6 +169,8 @@ def prove(
     """One DLEQ proof, 64 bytes, over the batch (section 2.2.1, ComputeCompositesFast)."""
     group = group or provider().group
     scalar = _secret(secret)
+    if not 1 <= len(elements) <= MAX_BATCH or len(elements) != len(evaluated):
+        raise VoprfError(f"1 to {MAX_BATCH} elements, each with its evaluation")
     m = _combine(group, _weights(public, elements, evaluated, mode), elements)
     z = group.multiply(scalar, m)
     r = nonce if nonce is not None else random_scalar()
@@ -204,14 +210,18 @@ def verify(
 def finalize(data: bytes, blind: int, evaluated: bytes, *, group: Group | None = None) -> bytes:
     """64 bytes of output (section 3.3.1)."""
     group = group or provider().group
-    if not group.is_element(evaluated):
-        raise VoprfError("the evaluated element is not canonical")
+    if not 0 < blind < ORDER:
+        raise VoprfError("the blind is not a scalar")
+    if not group.is_element(evaluated) or not any(evaluated):
+        raise VoprfError("the evaluated element is not canonical, or is the identity")
     return _output(data, group.multiply(pow(blind, -1, ORDER), evaluated))
 
 
 def evaluate_direct(secret: bytes, data: bytes, mode: int = VOPRF, *, group: Group | None = None) -> bytes:
     """The function itself, for who holds the key (section 3.3.1, Evaluate)."""
     group = group or provider().group
+    if len(data) > 65535:
+        raise VoprfError("the input is longer than 65535 bytes")
     return _output(data, group.multiply(_secret(secret), _hash_to_group(group, data, mode)))
 
 

@@ -120,11 +120,11 @@ class PureGroup:
         return decode(data) is not None
 
     def multiply(self, scalar: int, element: bytes) -> bytes:
-        return encode(_multiply(scalar, _point(element)))
+        return _product(encode(_multiply(scalar, _point(element))))
 
     def multiply_base(self, scalar: int) -> bytes:
         assert BASE is not None
-        return encode(_multiply(scalar, BASE))
+        return _product(encode(_multiply(scalar, BASE)))
 
     def multiply_each(self, scalar: int, elements: list[bytes]) -> list[bytes]:
         return [self.multiply(scalar, element) for element in elements]
@@ -133,7 +133,15 @@ class PureGroup:
         return encode(_add(_point(first), _point(second)))
 
     def from_hash(self, data: bytes) -> bytes:
+        if len(data) != 64:
+            raise ValueError("64 uniform bytes are needed")
         return encode(_add(_map(data[:32]), _map(data[32:])))
+
+
+def _product(data: bytes) -> bytes:
+    if not any(data):
+        raise ValueError("the product is the identity")
+    return data
 
 
 def _point(data: bytes) -> Point:

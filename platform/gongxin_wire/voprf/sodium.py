@@ -1,13 +1,16 @@
 """libsodium by ctypes: the system's, else one inside a wheel, else the pure group with a loud warning (ADR 0002)."""
 
+import atexit
+import base64
 import ctypes
 import ctypes.util
 import hashlib
 import importlib.metadata
-import importlib.util
 import logging
 import os
 import re
+import shutil
+import stat
 import tempfile
 import threading
 import warnings
@@ -25,6 +28,7 @@ _NEEDED = (
     "crypto_scalarmult_ristretto255_base", "sodium_init", "sodium_version_string",
 )  # fmt: skip
 _LEAST = (1, 0, 18)
+_RBCL_TEXT = re.compile(rb"bytes\.fromhex\('([0-9a-f]+)'\)")
 _lock = threading.Lock()
 
 
@@ -53,7 +57,7 @@ class SodiumGroup:
 
     def is_element(self, data: bytes) -> bool:
         # libsodium ignores the highest bit when it reads a field element; RFC 9496 does not.
-        return len(data) == 32 and not data[31] & 0x80 and self._valid(data) == 1
+        return len(data) == 32 and not data[31] & 0x80 and bool(self._valid(data))
 
     def multiply(self, scalar: int, element: bytes) -> bytes:
         return self.multiply_each(scalar, [element])[0]
@@ -62,7 +66,8 @@ class SodiumGroup:
         octets, call, out = scalar.to_bytes(32, "little"), self._multiply, ctypes.create_string_buffer(32)
         found = []
         for element in elements:
-            if call(out, octets, element):
+            # The length first: C reads 32 bytes from wherever it is pointed.
+            if len(element) != 32 or element[31] & 0x80 or call(out, octets, element):
                 raise ValueError("the product is the identity, or the element is not valid")
             found.append(out.raw)
         return found
@@ -74,6 +79,8 @@ class SodiumGroup:
         return out.raw
 
     def add(self, first: bytes, second: bytes) -> bytes:
+        if len(first) != 32 or len(second) != 32 or (first[31] | second[31]) & 0x80:
+            raise ValueError("not an element of ristretto255")
         out = ctypes.create_string_buffer(32)
         if self._add(out, first, second):
             raise ValueError("not an element of ristretto255")
@@ -131,6 +138,9 @@ def _system() -> Iterator[str]:
     found = ctypes.util.find_library("sodium")
     if found:
         yield found
+    elif os.name == "posix":
+        # A slim image may have the library without the tools that find_library asks.
+        yield from ("libsodium.so.26", "libsodium.so.23", "libsodium.so")
     for path in ("/opt/homebrew/lib/libsodium.dylib", "/usr/local/lib/libsodium.dylib"):
         if os.path.exists(path):
             yield path
@@ -147,48 +157,105 @@ def _pyzmq() -> Iterator[str]:
 
 
 def _rbcl() -> Iterator[str]:
-    """rbcl keeps the library as base64 text in a module and unpacks it to a new temporary file at each import; the text
-    is read here without importing it and unpacked once, into a file named by its hash."""
-    spec = importlib.util.find_spec("rbcl")
-    if spec is None or not spec.submodule_search_locations:
+    """rbcl keeps the library as a hexadecimal text in a module and unpacks it to a new temporary file at each import.
+    The text is read here without importing it, after the module's digest has been held against the wheel's own record.
+    """
+    data = _rbcl_octets()
+    if data is None:
         return
-    for folder in spec.submodule_search_locations:
-        data = _rbcl_octets(Path(folder))
-        if data is not None:
-            yield str(_unpacked(data))
+    descriptor = _memory_file(data)
+    if descriptor is not None:
+        try:
+            yield f"/proc/self/fd/{descriptor}"
+        finally:
+            os.close(descriptor)
+    path = _unpacked(data)
+    if path is not None:
+        yield str(path)
 
 
-def _rbcl_octets(folder: Path) -> bytes | None:
-    import ast
-    import base64
-
-    source = folder / "_sodium.py"
-    if not source.exists():
-        return None
-    texts = [n.value for n in ast.walk(ast.parse(source.read_text())) if isinstance(n, ast.Constant)]
-    longest = max((t for t in texts if isinstance(t, str | bytes)), key=len, default="")
+def _rbcl_octets() -> bytes | None:
     try:
-        return base64.b64decode(longest)
-    except ValueError:
+        files = importlib.metadata.files("rbcl") or []
+    except importlib.metadata.PackageNotFoundError:
         return None
+    record = next((file for file in files if str(file).replace("\\", "/") == "rbcl/_sodium.py"), None)
+    if record is None or record.hash is None or record.hash.mode != "sha256":
+        return None
+    try:
+        source = Path(str(record.locate())).read_bytes()
+    except OSError:
+        return None
+    digest = base64.urlsafe_b64encode(hashlib.sha256(source).digest()).rstrip(b"=").decode()
+    if digest != record.hash.value.rstrip("="):
+        logging.getLogger("gongxin").warning("rbcl: its library differs from the wheel's record and is not loaded")
+        return None
+    found = _RBCL_TEXT.search(source)
+    return bytes.fromhex(found[1].decode("ascii")) if found else None
 
 
-def _unpacked(data: bytes) -> Path:
+def _memory_file(data: bytes) -> int | None:
+    """A sealed file that exists in memory only (Linux): nobody can exchange it between the check and the loading."""
+    if not hasattr(os, "memfd_create") or not os.path.isdir("/proc/self/fd"):
+        return None
+    try:
+        descriptor = os.memfd_create("gongxin-libsodium", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    except OSError:
+        return None
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        import fcntl
+
+        seals = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _unpacked(data: bytes) -> Path | None:
+    """The library as a file that only this user can have written; None where no such place is found."""
     digest = hashlib.sha256(data).hexdigest()
+    for folder in _private_folders():
+        path = folder / f"libsodium-{digest[:32]}.{'dll' if os.name == 'nt' else 'so'}"
+        try:
+            if not _is_ours(path) or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+                handle, temporary = tempfile.mkstemp(dir=folder)
+                with os.fdopen(handle, "wb") as file:
+                    file.write(data)
+                os.replace(temporary, path)
+        except OSError:
+            continue
+        return path
+    return None
+
+
+def _private_folders() -> Iterator[Path]:
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     folder = Path(base) / "gongxin"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if _is_ours(folder):
+            yield folder
     except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="gongxin-"))
-    path = folder / f"libsodium-{digest[:32]}.so"
-    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-        handle, temporary = tempfile.mkstemp(dir=folder)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(temporary, 0o600)
-        os.replace(temporary, path)
-    return path
+        pass
+    folder = Path(tempfile.mkdtemp(prefix="gongxin-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    yield folder
+
+
+def _is_ours(path: Path) -> bool:
+    """A real file or folder of this user that nobody else can write: no link, no shared cache."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    if stat.S_ISLNK(found.st_mode):
+        return False
+    return os.name == "nt" or (found.st_uid == os.geteuid() and not found.st_mode & 0o022)
 
 
 _CANDIDATES: tuple[tuple[str, Callable[[], Iterator[str]]], ...] = (
