@@ -62,10 +62,10 @@ def _members() -> None:
         """
     )
     op.execute("create unique index ix_members_court_code on members (court_code) where state <> 'left'")
+    # Checked as the transaction commits, so that the lock that makes two first members wait is held but a moment.
     _trigger(
         "members_one_world",
-        "before insert on members",
-        # The lock makes the first two members of a registry wait for one another.
+        "after insert on members deferrable initially deferred",
         """
         perform pg_advisory_xact_lock(hashtextextended('members_one_world', 3210));
         if exists (select from members m where (substr(m.uscc, 3, 2) = '99') <> (substr(new.uscc, 3, 2) = '99')) then
@@ -73,6 +73,7 @@ def _members() -> None:
                 using errcode = 'integrity_constraint_violation', constraint = 'members_one_world';
         end if;
         """,
+        kind="constraint trigger",
     )
     _trigger(
         "members_transition",
@@ -205,13 +206,13 @@ def _append_only(table: str) -> None:
     )
 
 
-def _trigger(name: str, when: str, body: str, declare: str = "") -> None:
+def _trigger(name: str, when: str, body: str, *, declare: str = "", kind: str = "trigger") -> None:
     declared = f"declare {declare}" if declare else ""
     op.execute(
         f"create function {name}() returns trigger language plpgsql {_SAFE} as $$ {declared} begin {body}"
         " return new; end $$"
     )
-    op.execute(f"create trigger {name} {when} for each row execute function {name}()")
+    op.execute(f"create {kind} {name} {when} for each row execute function {name}()")
 
 
 def downgrade() -> None:

@@ -156,7 +156,7 @@ def test_nobody_but_the_association_writes(house: House, association: Caller) ->
 
 
 def test_the_association_records_an_application(house: House, association: Caller) -> None:
-    body = application("court", court_code="试1", name_en="Test Court")
+    body = application("court", court_code="沪8801", name_en="Test Court")
     answer = house.call("POST", "/v1/members", association, json=body)
     assert answer.status_code == 201, answer.text
     assert answer.json | body == answer.json
@@ -165,7 +165,7 @@ def test_the_association_records_an_application(house: House, association: Calle
     assert found.json == answer.json
     again = house.call("POST", "/v1/members", association, json=body)
     assert (again.status_code, again.json["code"]) == (409, "member_exists")
-    taken = house.call("POST", "/v1/members", association, json=application("court", court_code="试1"))
+    taken = house.call("POST", "/v1/members", association, json=application("court", court_code="沪8801"))
     assert (taken.status_code, taken.json["code"]) == (409, "court_code_taken")
 
 

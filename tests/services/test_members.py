@@ -12,14 +12,14 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from gongxin import clock, ids
-from gongxin.db import transaction
+from gongxin import clock, embedded, ids
+from gongxin.db import WEB_ROLE, make_engine, transaction
 from gongxin.errors import Conflict, Invalid, NotFound
 from gongxin.members import api, queries, rules, service
 from gongxin.members.models import Agreement, Member
 from gongxin.web import problems
 from gongxin_wire.identifiers import synthetic_uscc
-from tests.conftest import act_for
+from tests.conftest import act_for, drop_database, make_database
 
 _NUMBERS = itertools.count(100_000_000)
 REAL_USCC = "91310000400000001C"
@@ -27,7 +27,7 @@ REAL_USCC = "91310000400000001C"
 
 def apply(session: Session, kind: str = "bank", **change: Any) -> Member:
     number = next(_NUMBERS)
-    court = {"court_code": f"试{number % 10_000}"} if kind == "court" else {}
+    court = {"court_code": f"沪{number % 95 + 1:02d}{number % 99 + 1:02d}"} if kind == "court" else {}
     terms: dict[str, Any] = {"name_zh": f"测试机构{number % 1000}", "uscc": synthetic_uscc(number)}
     return service.apply(session, kind=kind, **(terms | court | change))
 
@@ -239,6 +239,7 @@ def test_the_database_knows_the_check_character_as_the_rules_do(session: Session
 def test_a_real_institution_does_not_enter_a_registry_of_test_ones(session: Session) -> None:
     apply(session)
     values = "'bank', '名', null, :uscc, null)"
+    session.execute(text("set constraints members_one_world immediate"))
     assert refused_by(session, _MEMBER + values, id=ids.new_id(), uscc=REAL_USCC) == "members_one_world"
 
 
@@ -500,6 +501,23 @@ def test_of_two_applications_with_one_code_one_is_a_member(engine: Engine, monke
     both_read_first(monkeypatch, "find_member_by_uscc")
     outcomes = at_once(engine, lambda s: apply(s, uscc=code), lambda s: apply(s, uscc=code))
     assert outcomes == ["done", "member_exists"]
+
+
+def test_of_a_test_institution_and_a_real_one_at_once_one_enters(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a registry that has no member yet: elsewhere the first one has decided."""
+    make_database(server, "gongxin_test_worlds")
+    engine = make_engine(embedded.dsn(server, WEB_ROLE, "gongxin_test_worlds"), pool_size=2)
+    both_read_first(monkeypatch, "find_member_by_uscc")
+    try:
+        outcomes = at_once(
+            engine, lambda s: apply(s), lambda s: apply(s, uscc=REAL_USCC, name_zh="真实银行", synthetic=False)
+        )
+        assert outcomes == ["done", "worlds_apart"]
+        with transaction(engine) as session:
+            assert len(queries.directory(session)) == 1
+    finally:
+        engine.dispose()
+        drop_database(server, "gongxin_test_worlds")
 
 
 def test_every_race_has_words(engine: Engine) -> None:
