@@ -32,6 +32,7 @@ class Config:
     anonymous_rate_limit: str = "600/minute"
     rate_storage: str = "memory://"
     token_seconds: int = 300
+    dpop_nonce: bool = False
     max_body_bytes: int = 8 * 1024 * 1024
     max_json_depth: int = 16
     pool_size: int = 8
@@ -160,6 +161,7 @@ _READERS: dict[str, Any] = {
     "ANONYMOUS_RATE_LIMIT": str,
     "RATE_STORAGE": str,
     "TOKEN_SECONDS": _positive,
+    "DPOP_NONCE": _flag,
     "MAX_BODY_BYTES": _positive,
     "MAX_JSON_DEPTH": _positive,
     "POOL_SIZE": _positive,

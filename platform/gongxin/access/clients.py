@@ -109,9 +109,7 @@ def add_key(
             key.retired_at = now
     session.flush()
     slot = rules.free_slot(key.slot for key in live if key.retired_at is None)
-    key = ClientKey(
-        kid=kid, client_id=client_id, public_jwk=public, slot=slot, created_at=now, expires_at=expires
-    )
+    key = ClientKey(kid=kid, client_id=client_id, public_jwk=public, slot=slot, created_at=now, expires_at=expires)
     session.add(key)
     session.flush()
     return key
@@ -157,5 +155,3 @@ def retire_key(session: Session, client_id: uuid.UUID, kid: str) -> ClientKey:
 def expiring_keys(session: Session, days: int = WARN_DAYS) -> Sequence[tuple[ClientKey, Client]]:
     """Live keys that expire within so many days or have expired: for the operator and the daily warning."""
     return queries.expiring_keys(session, clock.now() + timedelta(days=days))
-
-

@@ -172,7 +172,10 @@ def token(runtime: Runtime, request: Request) -> dict[str, Any]:
     form = read_form(request)
     if form.get("grant_type", "client_credentials") != "client_credentials":
         raise OAuthRefusal(
-            "unsupported_grant_type", "grant_type", zh="只支持 client_credentials", en="Only client_credentials is served"
+            "unsupported_grant_type",
+            "grant_type",
+            zh="只支持 client_credentials",
+            en="Only client_credentials is served",
         )
     if "grant_type" not in form:
         raise unreadable("grant_type", "缺少 grant_type", "grant_type is missing")
@@ -191,9 +194,7 @@ def token(runtime: Runtime, request: Request) -> dict[str, Any]:
             "该范围要求绑定持有者：请附 DPoP 证明或使用客户端证书",
             "These scopes need a sender-constrained token: send a DPoP proof, or use a client certificate",
         )
-    issued = tokens.issue(
-        runtime, client, scopes=scopes, details=details, confirmation=confirmation, now=now
-    )
+    issued = tokens.issue(runtime, client, scopes=scopes, details=details, confirmation=confirmation, now=now)
     answer = {
         "access_token": issued,
         "token_type": "DPoP" if proof is not None else "Bearer",
@@ -224,7 +225,12 @@ def _details(runtime: Runtime, client: queries.Candidate, text: str | None) -> l
             raise TooLarge
     except (Malformed, Invalid, TooLarge) as fault:
         raise OAuthRefusal(
-            "invalid_authorization_details", fault.code, zh=fault.zh, en=fault.en, fix_zh=fault.fix_zh, fix_en=fault.fix_en
+            "invalid_authorization_details",
+            fault.code,
+            zh=fault.zh,
+            en=fault.en,
+            fix_zh=fault.fix_zh,
+            fix_en=fault.fix_en,
         ) from fault
     purposes, data_types = _terms(runtime, client)
     rules.check_agreed(details, PURPOSES_OF[client.kind], purposes, data_types)
@@ -269,7 +275,10 @@ def revoke(runtime: Runtime, request: Request) -> dict[str, Any]:
         return {}
     if claims["client_id"] != str(proven.client.client_id):
         raise OAuthRefusal(
-            "unauthorized_client", "token_of_another", zh="令牌属于另一客户端", en="The token was issued to another client"
+            "unauthorized_client",
+            "token_of_another",
+            zh="令牌属于另一客户端",
+            en="The token was issued to another client",
         )
     expires = datetime.fromtimestamp(claims["exp"], UTC)
     queries.revoke_token(runtime.engine, uuid.UUID(claims["jti"]), proven.client.client_id, expires)

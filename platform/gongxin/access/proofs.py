@@ -1,5 +1,5 @@
-"""What binds a token to its sender: DPoP proofs (RFC 9449) with server nonces, and certificates (RFC 8705) that a trusted
-proxy passes on in `Client-Cert` (RFC 9440)."""
+"""What binds a token to its sender: DPoP proofs (RFC 9449) with server nonces, and certificates (RFC 8705) that a
+trusted proxy passes on in `Client-Cert` (RFC 9440)."""
 
 import base64
 import binascii
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from flask import Request
 
 from gongxin.config import Config
+from gongxin.web.address import is_trusted
 from gongxin_wire.canonical import b64u
 
 from . import jose, rules
@@ -41,9 +42,7 @@ def _header(segment: str) -> tuple[str, jose.Key]:
     return alg, jose.import_jwk(header.get("jwk"))[0]
 
 
-def check(
-    config: Config, compact: str, *, method: str, url: str, now: float, token_hash: str | None = None
-) -> Proof:
+def check(config: Config, compact: str, *, method: str, url: str, now: float, token_hash: str | None = None) -> Proof:
     """Raises OAuthRefusal (invalid_dpop_proof, use_dpop_nonce)."""
     try:
         first, second, third = jose.split(compact, MAX_PROOF)
@@ -98,7 +97,7 @@ def certificate(config: Config, request: Request) -> str | None:
     """x5t#S256 of the client's certificate, where a trusted proxy vouches for it; a header from anyone else is as if it
     were not there."""
     value = request.environ.get("HTTP_CLIENT_CERT")
-    if not value or request.remote_addr not in config.trusted_proxies:
+    if not value or not is_trusted(request.remote_addr, config.trusted_proxies):
         return None
     return _thumbprint(value)
 
@@ -126,5 +125,3 @@ def confirmation(proof: Proof | None, thumbprint: str | None) -> dict[str, str]:
     if proof is not None:
         return {"jkt": proof.thumbprint}
     return {"x5t#S256": thumbprint} if thumbprint else {}
-
-

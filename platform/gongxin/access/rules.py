@@ -1,4 +1,4 @@
-"""Decisions of access, pure: what a form may hold, whether claims hold now, which scopes and grants a client may have."""
+"""Decisions of access, pure: what a form may hold, whether claims hold now, what a client may have."""
 
 import base64
 import binascii
@@ -6,7 +6,6 @@ import hmac
 import math
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -45,7 +44,9 @@ def parse_form(raw: bytes) -> dict[str, str]:
             raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict", max_num_fields=32
         )
     except ValueError as fault:
-        raise unreadable("bad_form", "表单无法解析", "The form cannot be read: ASCII, UTF-8 inside, at most 32 fields") from fault
+        raise unreadable(
+            "bad_form", "表单无法解析", "The form cannot be read: ASCII, UTF-8 inside, at most 32 fields"
+        ) from fault
     form = dict(pairs)
     if len(form) != len(pairs):
         raise unreadable("repeated_parameter", "参数重复", "A parameter is repeated")
@@ -53,7 +54,7 @@ def parse_form(raw: bytes) -> dict[str, str]:
 
 
 def parse_basic(value: str) -> tuple[str, str]:
-    """(client id, secret) of an Authorization header (RFC 6749 section 2.3.1): base64, UTF-8, each half form-encoded."""
+    """(client id, secret) of an Authorization header (RFC 6749 section 2.3.1): base64, UTF-8, form-encoded."""
     scheme, _, encoded = value.partition(" ")
     try:
         if scheme.lower() != "basic" or len(encoded) > 1024:
@@ -109,7 +110,9 @@ def assertion_subject(claims: Mapping[str, Any], client_id: str | None) -> uuid.
     subject = text_claim(claims, "sub")
     if subject is None or claims.get("iss") != subject or client_id not in (None, subject):
         raise not_the_client(
-            "assertion_subject", "断言的 iss 与 sub 须均为 client_id", "iss and sub of the assertion must be the client_id"
+            "assertion_subject",
+            "断言的 iss 与 sub 须均为 client_id",
+            "iss and sub of the assertion must be the client_id",
         )
     return client_id_of(subject)
 
@@ -129,7 +132,9 @@ def check_assertion(claims: Mapping[str, Any], audiences: Iterable[str], now: fl
     if expires <= now:
         raise not_the_client("assertion_expired", "断言已过期", "The assertion has expired")
     if expires > now + ASSERTION_SECONDS + LEEWAY or expires - issued > ASSERTION_SECONDS + LEEWAY:
-        raise not_the_client("assertion_too_long", "断言有效期不得超过五分钟", "The assertion may live five minutes at most")
+        raise not_the_client(
+            "assertion_too_long", "断言有效期不得超过五分钟", "The assertion may live five minutes at most"
+        )
     if issued > now + LEEWAY or (number(claims, "nbf") or 0) > now + LEEWAY:
         raise not_the_client("assertion_not_yet", "断言尚未生效", "The assertion is dated in the future")
     jti = text_claim(claims, "jti", 128)
@@ -159,7 +164,7 @@ def check_proof(
 
 
 def normal_url(url: str) -> str | None:
-    """Scheme and host in lower case, no default port, no query or fragment, one way of escaping (RFC 3986 section 6)."""
+    """Scheme and host in lower case, no default port, no query or fragment, one escaping (RFC 3986 section 6)."""
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -207,7 +212,9 @@ def check_resource(asked: str | None, resource: str) -> None:
 def check_details(details: Any) -> list[dict[str, Any]]:
     """The form of `authorization_details` (RFC 9396 section 5): a list of type gongxin_lookup, no other member."""
     if not isinstance(details, list) or not 1 <= len(details) <= MAX_DETAILS:
-        raise _bad_details("details_form", f"须为 1 至 {MAX_DETAILS} 项的数组", f"It must be a list of 1 to {MAX_DETAILS}")
+        raise _bad_details(
+            "details_form", f"须为 1 至 {MAX_DETAILS} 项的数组", f"It must be a list of 1 to {MAX_DETAILS}"
+        )
     for item in details:
         if not isinstance(item, dict) or item.get("type") != GRANT_TYPE:
             raise _bad_details("details_type", f"type 须为 {GRANT_TYPE}", f"type must be {GRANT_TYPE}")
@@ -218,7 +225,9 @@ def check_details(details: Any) -> list[dict[str, Any]]:
                 "Its members are type, purpose, data_types and, where wanted, case_references",
             )
         if not isinstance(item["purpose"], str) or not _texts(item["data_types"], 16, 64):
-            raise _bad_details("details_values", "purpose 或 data_types 不符", "purpose or data_types is not acceptable")
+            raise _bad_details(
+                "details_values", "purpose 或 data_types 不符", "purpose or data_types is not acceptable"
+            )
         if "case_references" in item and not _texts(item["case_references"], MAX_REFERENCES, 64):
             raise _bad_details(
                 "details_references",

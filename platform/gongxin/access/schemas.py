@@ -1,1 +1,149 @@
-"""access: schemas"""
+"""What goes over the wire. The OAuth forms are read by hand (`grants.py`); these shapes document them."""
+
+from typing import Any
+
+from marshmallow import Schema, fields, validate
+
+from gongxin.web.permissions import SCOPES
+
+from . import rules
+
+_KID = "^[A-Za-z0-9_-]{43}$"
+_RFC3339 = {"format": "date-time"}
+_UUID = {"format": "uuid"}
+_CLIENT_AUTHENTICATION: dict[str, Any] = {
+    "client_id": {"type": "string", "format": "uuid"},
+    "client_assertion_type": {"type": "string", "enum": [rules.ASSERTION_TYPE]},
+    "client_assertion": {"type": "string", "maxLength": 4096, "description": "RFC 7523, ES256 / EdDSA"},
+}
+
+
+def _form(required: list[str], **properties: Any) -> dict[str, Any]:
+    return {"type": "object", "required": required, "properties": {**_CLIENT_AUTHENTICATION, **properties}}
+
+
+TOKEN_FORM = _form(
+    ["grant_type", "scope"],
+    grant_type={"type": "string", "enum": ["client_credentials"]},
+    scope={"type": "string", "maxLength": 512, "description": "separated by single spaces"},
+    resource={"type": "string", "description": "RFC 8707: the issuer"},
+    authorization_details={
+        "type": "string",
+        "maxLength": 16384,
+        "description": "RFC 9396: JSON list of type gongxin_lookup",
+    },
+)
+INTROSPECTION_FORM = _form(["token"], token={"type": "string"}, token_type_hint={"type": "string"})
+
+_DETAILS: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["type", "purpose", "data_types"],
+        "additionalProperties": False,
+        "properties": {
+            "type": {"type": "string", "enum": [rules.GRANT_TYPE]},
+            "purpose": {"type": "string"},
+            "data_types": {"type": "array", "items": {"type": "string"}},
+            "case_references": {"type": "array", "items": {"type": "string"}},
+        },
+    },
+}
+TOKEN_OUT: dict[str, Any] = {
+    "type": "object",
+    "required": ["access_token", "token_type", "expires_in", "scope"],
+    "additionalProperties": False,
+    "properties": {
+        "access_token": {"type": "string"},
+        "token_type": {"type": "string", "enum": ["DPoP", "Bearer"]},
+        "expires_in": {"type": "integer"},
+        "scope": {"type": "string"},
+        "authorization_details": _DETAILS,
+    },
+}
+INTROSPECTION_OUT: dict[str, Any] = {
+    "type": "object",
+    "required": ["active"],
+    "properties": {"active": {"type": "boolean"}, "scope": {"type": "string"}, "authorization_details": _DETAILS},
+}
+EMPTY_OUT: dict[str, Any] = {"type": "object", "maxProperties": 0}
+METADATA_OUT: dict[str, Any] = {"type": "object"}
+JWKS_OUT: dict[str, Any] = {
+    "type": "object",
+    "required": ["keys"],
+    "properties": {"keys": {"type": "array", "items": {"type": "object"}}},
+}
+
+
+class ClientsIn(Schema):
+    member_id = fields.UUID()
+    cursor = fields.String(validate=validate.Length(1, 512))
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class ClientIn(Schema):
+    member_id = fields.UUID(required=True)
+    name = fields.String(required=True, validate=validate.Length(1, 100))
+    auth_method = fields.String(required=True, validate=validate.OneOf(rules.AUTH_METHODS))
+    scopes = fields.List(
+        fields.String(validate=validate.OneOf(tuple(SCOPES))), required=True, validate=validate.Length(1, len(SCOPES))
+    )
+    secret_sha256 = fields.String(
+        validate=validate.Regexp(_KID),
+        metadata={"description": "client_secret_basic: base64url of the SHA-256 of a random secret you keep"},
+    )
+
+
+class ClientOut(Schema):
+    client_id = fields.String(required=True, metadata=_UUID)
+    member_id = fields.String(required=True, metadata=_UUID)
+    name = fields.String(required=True)
+    auth_method = fields.String(required=True, validate=validate.OneOf(rules.AUTH_METHODS))
+    scopes = fields.List(fields.String(), required=True)
+    state = fields.String(required=True, validate=validate.OneOf(("active", "revoked")))
+    created_at = fields.String(required=True, metadata=_RFC3339)
+    revoked_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
+
+
+class ClientsOut(Schema):
+    items = fields.List(fields.Nested(ClientOut), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class KeyIn(Schema):
+    """Exactly one of `jwk` and `certificate_sha256`."""
+
+    jwk = fields.Raw(
+        metadata={
+            "type": "object",
+            "required": ["kty", "crv", "x"],
+            "additionalProperties": False,
+            "properties": {
+                "kty": {"type": "string", "enum": ["EC", "OKP"]},
+                "crv": {"type": "string", "enum": ["P-256", "Ed25519"]},
+                "x": {"type": "string", "pattern": _KID},
+                "y": {"type": "string", "pattern": _KID},
+                "kid": {"type": "string", "maxLength": 128},
+                "alg": {"type": "string", "enum": ["ES256", "EdDSA"]},
+                "use": {"type": "string", "enum": ["sig"]},
+            },
+        }
+    )
+    certificate_sha256 = fields.String(
+        validate=validate.Regexp(_KID), metadata={"description": "x5t#S256 of the client certificate (RFC 8705)"}
+    )
+    expires_at = fields.AwareDateTime(format="iso", metadata={"description": "a year from now unless given"})
+
+
+class KeyOut(Schema):
+    kid = fields.String(required=True, metadata={"pattern": _KID})
+    jwk = fields.Dict(required=True, allow_none=True)
+    certificate_sha256 = fields.String(required=True, allow_none=True)
+    state = fields.String(required=True, validate=validate.OneOf(("live", "expired", "retired")))
+    created_at = fields.String(required=True, metadata=_RFC3339)
+    expires_at = fields.String(required=True, metadata=_RFC3339)
+    retired_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
+
+
+class KeysOut(Schema):
+    items = fields.List(fields.Nested(KeyOut), required=True)

@@ -1,5 +1,5 @@
-"""Access tokens: `at+jwt` (RFC 9068), ES256, one audience, a few minutes. `authenticate` is the hot path: a verified token
-is remembered by its SHA-256 until it expires, a proof costs one signature check, one statement admits or refuses."""
+"""Access tokens: `at+jwt` (RFC 9068), ES256, one audience, a few minutes. `authenticate` is the hot path: a verified
+token is remembered by its SHA-256 until it expires, a proof costs one signature check, one statement admits or refuses."""
 
 import threading
 import uuid
@@ -62,6 +62,7 @@ class Remembered:
                 for old in list(self._held)[: MAX_REMEMBERED // 8]:
                     del self._held[old]
             self._held[digest] = held
+
 
 # --- making ---------------------------------------------------------------------------------------------------------
 
@@ -158,8 +159,8 @@ def _hold(runtime: Runtime, token: str, digest: bytes, now: float) -> Held:
 
 
 def authenticate(runtime: Runtime, request: Request, _permission: Permission) -> Caller:
-    """Who asks, by the request's token and its proof. Raises Unauthenticated; Unavailable where the database cannot say,
-    for then a suspension could not be seen."""
+    """Who asks, by the request's token and its proof. Raises Unauthenticated; Unavailable where the database cannot
+    say, for then a suspension could not be seen."""
     environ = request.environ
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     scheme = scheme.lower()
@@ -196,12 +197,12 @@ def authenticate(runtime: Runtime, request: Request, _permission: Permission) ->
 
 
 def _remember(runtime: Runtime) -> Remembered:
-    found: Remembered = runtime.caches["tokens"] = Remembered()
+    found = runtime.caches["tokens"] = Remembered()
     return found
 
 
 def _proof(runtime: Runtime, request: Request, scheme: str, held: Held, now: float) -> proofs.Proof | None:
-    """The proof where the token is bound to a key. A bound token never passes as a bearer token (RFC 9449 section 7.2)."""
+    """The proof where the token is bound to a key. A bound token never passes as a bearer's (RFC 9449 section 7.2)."""
     if held.thumbprint is None:
         if scheme != "bearer":
             raise Unauthenticated(
