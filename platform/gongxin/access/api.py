@@ -304,7 +304,7 @@ def revoke_client(call: Call, client_id: uuid.UUID) -> dict[str, Any]:
     "client_keys.list",
     "GET",
     "/<uuid:client_id>/keys",
-    answer=schemas.KeysOut,
+    answer=schemas.ClientKeysOut,
     example={"items": [_KEY_EXAMPLE]},
 )
 def list_keys(call: Call, client_id: uuid.UUID) -> dict[str, Any]:
@@ -317,8 +317,8 @@ def list_keys(call: Call, client_id: uuid.UUID) -> dict[str, Any]:
     "client_keys.add",
     "POST",
     "/<uuid:client_id>/keys",
-    body=schemas.KeyIn,
-    answer=schemas.KeyOut,
+    body=schemas.ClientKeyIn,
+    answer=schemas.ClientKeyOut,
     status=201,
     body_example={"jwk": _JWK},
     example=_KEY_EXAMPLE,
@@ -339,7 +339,7 @@ def add_key(call: Call, client_id: uuid.UUID, body: dict[str, Any]) -> dict[str,
     "client_keys.retire",
     "POST",
     "/<uuid:client_id>/keys/<string(length=43):kid>/retirement",
-    answer=schemas.KeyOut,
+    answer=schemas.ClientKeyOut,
     example=_KEY_EXAMPLE,
 )
 def retire_key(call: Call, client_id: uuid.UUID, kid: str) -> dict[str, Any]:

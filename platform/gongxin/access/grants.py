@@ -143,9 +143,8 @@ def _spend(runtime: Runtime, proven: Proven, proof: proofs.Proof | None = None) 
     """Records assertion and proof as used, in one statement; of two requests with the same, one passes."""
     if proven.assertion is None and proof is None:
         return
-    used = queries.spend(
-        runtime.engine, proven.assertion, proven.expires, proof and proof.digest, proof and proof.expires
-    )
+    digest, until = (proof.digest, proof.expires) if proof is not None else (None, None)
+    used = queries.spend(runtime.engine, proven.assertion, proven.expires, digest, until)
     if used == 1:
         raise not_the_client("assertion_replayed", "断言已被使用", "The assertion was used before")
     if used == 2:

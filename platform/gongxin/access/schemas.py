@@ -110,7 +110,7 @@ class ClientsOut(Schema):
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class KeyIn(Schema):
+class ClientKeyIn(Schema):
     """Exactly one of `jwk` and `certificate_sha256`."""
 
     jwk = fields.Raw(
@@ -135,7 +135,7 @@ class KeyIn(Schema):
     expires_at = fields.AwareDateTime(format="iso", metadata={"description": "a year from now unless given"})
 
 
-class KeyOut(Schema):
+class ClientKeyOut(Schema):
     kid = fields.String(required=True, metadata={"pattern": _KID})
     jwk = fields.Dict(required=True, allow_none=True)
     certificate_sha256 = fields.String(required=True, allow_none=True)
@@ -145,5 +145,5 @@ class KeyOut(Schema):
     retired_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
 
 
-class KeysOut(Schema):
-    items = fields.List(fields.Nested(KeyOut), required=True)
+class ClientKeysOut(Schema):
+    items = fields.List(fields.Nested(ClientKeyOut), required=True)

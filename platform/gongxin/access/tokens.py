@@ -1,5 +1,5 @@
 """Access tokens: `at+jwt` (RFC 9068), ES256, one audience, a few minutes. `authenticate` is the hot path: a verified
-token is remembered by its SHA-256 until it expires, a proof costs one signature check, one statement admits or refuses."""
+token is remembered by its SHA-256 until it expires, a proof costs one signature check, one statement admits it."""
 
 import threading
 import uuid
@@ -178,9 +178,8 @@ def authenticate(runtime: Runtime, request: Request, _permission: Permission) ->
     elif registry_keys.verifying_key(runtime, held.kid) is None:
         raise Unauthenticated("token_signature", zh="令牌签名无效", en="The token's signature does not hold")
     proof = _proof(runtime, request, scheme, held, now)
-    verdict = queries.admit(
-        runtime.engine, held.client_id, held.token_id, proof and proof.digest, proof and proof.expires
-    )
+    used, until = (proof.digest, proof.expires) if proof is not None else (None, None)
+    verdict = queries.admit(runtime.engine, held.client_id, held.token_id, used, until)
     if verdict == 1:
         raise Unauthenticated(
             "proof_replayed",
