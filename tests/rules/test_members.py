@@ -118,7 +118,7 @@ def test_a_mistyped_code_is_refused(number: int, place: int, character: str) -> 
     assert typed not in str(vars(caught.value))
 
 
-@pytest.mark.parametrize("code", ["沪0115", "沪01", "沪"])
+@pytest.mark.parametrize("code", ["沪0115", "沪01", "沪", "最高法", "沪9901"])
 def test_a_court_has_the_code_of_its_case_numbers(code: str) -> None:
     rules.check_court_code("court", code)
     with pytest.raises(Invalid) as caught:
@@ -134,6 +134,8 @@ def test_a_court_has_the_code_of_its_case_numbers(code: str) -> None:
         ("0115", "bad_court_code"),
         ("沪0115民", "bad_court_code"),
         ("沪01155", "bad_court_code"),
+        ("沪011", "bad_court_code"),
+        ("试0115", "bad_court_code"),
         ("沪0115 ", "bad_court_code"),
         ("沪０１１５", "bad_court_code"),
     ],

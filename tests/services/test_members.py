@@ -503,21 +503,30 @@ def test_of_two_applications_with_one_code_one_is_a_member(engine: Engine, monke
     assert outcomes == ["done", "member_exists"]
 
 
-def test_of_a_test_institution_and_a_real_one_at_once_one_enters(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_a_test_institution_and_a_real_one_at_once_one_enters(server: str) -> None:
     """In a registry that has no member yet: elsewhere the first one has decided."""
     make_database(server, "gongxin_test_worlds")
     engine = make_engine(embedded.dsn(server, WEB_ROLE, "gongxin_test_worlds"), pool_size=2)
-    both_read_first(monkeypatch, "find_member_by_uscc")
+    outcomes: list[str] = []
+    real = threading.Thread(target=lambda: outcomes.extend(at_once(engine, enters_for_real)))
     try:
-        outcomes = at_once(
-            engine, lambda s: apply(s), lambda s: apply(s, uscc=REAL_USCC, name_zh="真实银行", synthetic=False)
-        )
-        assert outcomes == ["done", "worlds_apart"]
+        with transaction(engine) as session:
+            apply(session)
+            session.execute(text("set constraints all immediate"))  # as a commit does first
+            real.start()
+            real.join(0.5)
+            assert outcomes == []
+        real.join(20)
+        assert outcomes == ["worlds_apart"]
         with transaction(engine) as session:
             assert len(queries.directory(session)) == 1
     finally:
         engine.dispose()
         drop_database(server, "gongxin_test_worlds")
+
+
+def enters_for_real(session: Session) -> None:
+    apply(session, uscc=REAL_USCC, synthetic=False)
 
 
 def test_every_race_has_words(engine: Engine) -> None:

@@ -131,7 +131,7 @@ def check_court_code(kind: str, court_code: str | None) -> None:
             fix_en="For a court give the code in its case numbers, such as 沪0115; for others leave it out.",
             pointer="/court_code",
         )
-    if court_code is not None and not _in_case_numbers(court_code):
+    if court_code is not None and not case_numbers.is_court_code(court_code):
         raise Invalid(
             "bad_court_code",
             zh="不是案号中的法院代字",
@@ -140,13 +140,6 @@ def check_court_code(kind: str, court_code: str | None) -> None:
             fix_en="Give the code as in the court's case numbers, such as 沪0115.",
             pointer="/court_code",
         )
-
-
-def _in_case_numbers(court_code: str) -> bool:
-    try:
-        return case_numbers.parse(f"（2025）{court_code}民初1号").court_code == court_code
-    except case_numbers.CaseNumberError:
-        return False
 
 
 def check_change(previous: str, state: str, reason: str) -> None:
