@@ -77,7 +77,7 @@ def create_app(config: Config | None = None, engine: Engine | None = None) -> Fl
     app.url_map.merge_slashes = False
     app.extensions["gongxin"] = Runtime(config, engine, RateLimiter(config), access_service.authenticate)
     _around_requests(app, config)
-    api = openapi.make_api(app, config)
+    api = openapi.make_api(app)
     problems.register(app)  # after the Api, which hangs a handler of its own on HTTP errors
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)

@@ -6,6 +6,7 @@ from .db import db
 from .disclosure import policy
 from .members import members
 from .serve import serve, worker
+from .spec import spec
 from .subjects import epochs
 
 
@@ -14,5 +15,5 @@ def main() -> None:
     """共信登记处 The registry's operators' commands."""
 
 
-for command in (db, epochs, members, policy, serve, worker):
+for command in (db, epochs, members, policy, serve, spec, worker):
     main.add_command(command)

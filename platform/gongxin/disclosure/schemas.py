@@ -8,7 +8,11 @@ from . import rules
 from .questions import MAX_ITEMS, MAX_OFFICER
 
 _RFC3339 = {"format": "date-time"}
-_ANSWER = {"pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$", "description": "JWS, docs/receipts.md"}
+_ANSWER = {
+    "pattern": "^[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+$",
+    "description": "JWS, docs/receipts.md",
+    "example": "eyJhbGciOiJFZERTQSJ9.e30.c2ln",
+}
 
 
 class GroundIn(Schema):

@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
-from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
@@ -26,7 +25,7 @@ from sqlalchemy.orm import Session
 from gongxin.db import name_caller
 from gongxin.errors import Forbidden, Invalid, TooMany, Unauthenticated
 
-from . import address, guards, idempotency
+from . import address, documents, guards, idempotency
 from .caller import ANONYMOUS, Caller
 from .permissions import PERMISSIONS, Permission
 from .runtime import Runtime, runtime
@@ -104,11 +103,26 @@ class Blueprint(flask_smorest.Blueprint):
                 return _run(permission, view, path, body_schema, query_schema, status, walk)
 
             run.permission = permission  # type: ignore[attr-defined]
-            documented = _document(
-                self, run, permission, view, body_schema, query_schema, answer, status, raw_body, raw_schema, example,
-                body_example, statuses, media, method, refusals,
-            )  # fmt: skip
-            self.route(rule, methods=[method], endpoint=name.replace(".", "_"))(documented)
+            vars(run)["_apidoc"] = {
+                "manual_doc": documents.operation(
+                    permission,
+                    view.__doc__ or "",
+                    method=method,
+                    rule=rule,
+                    query=query_schema,
+                    body=body_schema,
+                    raw_body=raw_body,
+                    raw_schema=raw_schema() if isinstance(raw_schema, type) else raw_schema,
+                    body_example=body_example,
+                    answer=answer() if isinstance(answer, type) else answer,
+                    media=media,
+                    status=status,
+                    statuses=statuses,
+                    example=example,
+                    refusals=refusals,
+                )
+            }  # what flask-smorest's `doc` sets, without its wrapper around each call
+            self.route(rule, methods=[method], endpoint=permission.anchor)(run)
             return view
 
         return decorate
@@ -263,7 +277,7 @@ def invalid(messages: Any) -> Invalid:
 def _flatten(messages: Any, pointer: str) -> Any:
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            yield from _flatten(inner, pointer if name == "_schema" else f"{pointer}/{name}")
+            yield from _flatten(inner, pointer if name == "_schema" else f"{pointer}/{_escape(str(name))}")
     elif isinstance(messages, list):
         for message in messages:
             yield from _flatten(message, pointer)
@@ -271,82 +285,9 @@ def _flatten(messages: Any, pointer: str) -> Any:
         yield {"pointer": pointer or "", "detail": str(messages)}
 
 
-def _document(
-    blp: Blueprint,
-    run: Callable[..., Any],
-    permission: Permission,
-    view: Callable[..., Any],
-    body: Schema | None,
-    query: Schema | None,
-    answer: Any,
-    status: int,
-    raw_body: str | None,
-    raw_schema: Any,
-    example: Any,
-    body_example: Any,
-    statuses: tuple[int, ...],
-    media: str,
-    method: str,
-    refusals: str,
-) -> Callable[..., Any]:
-    """OpenAPI from the same row: security, scope, kinds, headers, every error."""
-    summary, _, rest = (view.__doc__ or permission.operation).strip().partition("\n")
-    doc: dict[str, Any] = {
-        "operationId": permission.operation.replace(".", "_"),
-        "summary": summary,
-        "description": "\n\n".join(part for part in (rest.strip(), _policy_text(permission)) if part),
-        "security": [{"oauth2": [permission.scope]}] if permission.scope else [],
-        "parameters": [],
-        "responses": {},
-    }
-    if query is not None:
-        doc["parameters"].append({"in": "query", "schema": query})
-    if permission.creates:
-        doc["parameters"].append("IdempotencyKey")
-    if body is not None:
-        content: dict[str, Any] = {"schema": body}
-        if body_example is not None:
-            content["example"] = body_example
-        doc["requestBody"] = {"required": True, "content": {"application/json": content}}
-    elif raw_body is not None:
-        content = {"schema": raw_schema() if isinstance(raw_schema, type) else raw_schema or {"type": "string"}}
-        if body_example is not None:
-            content["example"] = body_example
-        doc["requestBody"] = {"required": True, "content": {raw_body: content}}
-    success: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-    if answer is not None:
-        inner: dict[str, Any] = {"schema": answer() if isinstance(answer, type) else answer}
-        if example is not None:
-            inner["example"] = example
-        success["content"] = {media: inner}
-    doc["responses"][str(status)] = success
-    usual = _errors_of(permission, body or raw_body, query, method) if refusals == "Problem" else set()
-    for code in sorted(usual | set(statuses)):
-        doc["responses"][str(code)] = {"$ref": f"#/components/responses/{refusals}{code}"}
-    vars(run)["_apidoc"] = {"manual_doc": doc}  # what flask-smorest's `doc` sets, without its wrapper around each call
-    return run
-
-
-def _errors_of(permission: Permission, body: Any, query: Any, method: str) -> set[int]:
-    codes = {400, 413, 422, 429, 503}
-    if permission.scope:
-        codes |= {401, 403, 404}
-    if body is not None or permission.creates or method != "GET":
-        codes |= {409, 415}
-    return codes
-
-
-def _policy_text(permission: Permission) -> str:
-    if permission.scope is None:
-        return "公开。 Open to anyone."
-    parts = [f"Scope `{permission.scope}`; members: {', '.join(sorted(permission.kinds))}."]
-    if permission.sender_constrained:
-        parts.append("Sender-constrained token (DPoP or mutual TLS).")
-    if permission.grant:
-        parts.append("authorization_details of type `gongxin_lookup` are checked.")
-    if permission.creates:
-        parts.append("Takes `Idempotency-Key`.")
-    return " ".join(parts)
+def _escape(name: str) -> str:
+    """RFC 6901 section 3."""
+    return name.replace("~", "~0").replace("/", "~1")
 
 
 __all__ = ["Answer", "Blueprint", "Call", "invalid"]
