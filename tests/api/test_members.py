@@ -309,13 +309,14 @@ def test_an_agreement_is_superseded_and_the_older_version_stays(house: House, as
     answer = house.call("POST", path, association, json=later)
     assert answer.status_code == 201, answer.text
     assert (answer.json["version"], answer.json["in_force"]) == (2, False)
+    assert answer.json["effective_from"] == "2035-11-30T16:00:00Z"
     assert {name: answer.json[name] for name in TERMS if name != "effective_from"} == {
         name: TERMS[name] for name in TERMS if name != "effective_from"
     }
     for reader in (agency, association):
         items = house.call("GET", path, reader).json["items"]
         assert [(item["version"], item["in_force"]) for item in items] == [(2, False), (1, True)]
-        assert items[0]["effective_from"] == "2035-11-30T16:00:00Z"
+        assert items[0] == answer.json
     early = house.call("POST", path, association, json=TERMS)
     assert (early.status_code, early.json["code"]) == (409, "agreement_out_of_order")
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy.orm import Session
 
@@ -109,7 +109,7 @@ def agree(
         data_types=terms.data_types,
         budgets=terms.budgets,
         contacts=terms.contacts,
-        effective_from=terms.effective_from,
+        effective_from=terms.effective_from.astimezone(UTC),
         created_at=now,
     )
     session.add(agreement)
