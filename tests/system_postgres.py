@@ -22,9 +22,9 @@ def start(folder: Path) -> str:
         for parent in folder.parents:
             if not os.stat(parent).st_mode & 0o001:
                 raise RuntimeError(f"the account {USER} cannot enter {parent}; set GONGXIN_TEST_DATA to an open folder")
-    if not (data / "PG_VERSION").exists():
-        if _call("initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "-N").returncode:
-            raise RuntimeError(f"initdb could not make a cluster in {data}")
+    made = (data / "PG_VERSION").exists()
+    if not made and _call("initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale").returncode:
+        raise RuntimeError(f"initdb could not make a cluster in {data}")
     options = f"-k {sockets} -c listen_addresses='' -c max_connections=200 -c fsync=off"
     done = _ctl(data, "-w", "-l", folder / "log", "-o", options, "start")
     if done.returncode:

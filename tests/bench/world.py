@@ -31,7 +31,6 @@ from gongxin_wire.identifiers import synthetic_uscc
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGE, SMALL = 1_000_000, 10_000
-PURPOSES = {"placement": 10**9, "contact": 10**9, "evaluation": 10**9}
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,7 @@ class Registry:
         return psycopg.connect(url, autocommit=True)
 
     def _member(self, kind: str, number: int, scopes: list[str]) -> Party:
+        purposes = ["contact", "placement"] if kind == "bank" else ["contact"]
         key = ec.generate_private_key(ec.SECP256R1())
         with transaction(self.engine) as session:
             member = members.apply(
@@ -91,10 +91,10 @@ class Registry:
             members.agree(
                 session,
                 member.id,
-                purposes=sorted(PURPOSES.keys() - {"evaluation"} if kind == "bank" else {"contact"}),
+                purposes=purposes,
                 data_types=["case_status"],
-                budgets={p: n for p, n in PURPOSES.items() if kind == "bank" or p != "placement"},
-                contacts=[],
+                budgets=dict.fromkeys([*purposes, "evaluation"], 10**9),
+                contacts={"operations": "operations@example.com"},
                 effective_from=member.created_at,
             )
             client = access.create_client(
