@@ -16,13 +16,14 @@ from gongxin_wire.canonical import unb64u
 
 from . import clients, grants, metadata, proofs, queries, registry_keys, schemas
 from .models import Client, ClientKey
-from .refusals import OAuthRefusal
+from .refusals import ClientRefused, OAuthRefusal
 
 oauth_blp = Blueprint("oauth", url_prefix="/oauth", description="OAuth 2 令牌 Tokens")
 metadata_blp = Blueprint("oauth_metadata", description="OAuth 2 公开文件 Published documents")
 clients_blp = Blueprint("clients", url_prefix="/v1/clients", description="客户端与密钥 Clients and keys")
 BLUEPRINTS = (oauth_blp, metadata_blp, clients_blp)
 
+problems.STATUS[ClientRefused] = 401
 problems.CONSTRAINTS.update(
     {
         "pk_client_keys": ("key_already_known", "该密钥已登记过，请使用新密钥", "This key is registered already"),
@@ -87,7 +88,7 @@ def _refused(status: int, error: str, refusal: errors.GongxinError) -> Response:
 @oauth_blp.errorhandler(errors.GongxinError)
 def _ours(error: errors.GongxinError) -> Response:
     if isinstance(error, OAuthRefusal):
-        return _refused(error.status, error.error, error)
+        return _refused(problems.status_of(error), error.error, error)
     status = problems.status_of(error)
     busy = isinstance(error, errors.TooMany | errors.Unavailable)
     return _refused(

@@ -23,7 +23,7 @@ from gongxin.web.permissions import PERMISSIONS, SCOPES
 from gongxin.web.runtime import Runtime
 
 from . import jose, proofs, queries, rules, tokens
-from .refusals import OAuthRefusal, assertion_fault, not_the_client, unproved, unreadable
+from .refusals import ClientNotAllowed, ClientRefused, DetailsRefused, GrantTypeRefused, OAuthRefusal, ProofRefused
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105
 FORM = "application/x-www-form-urlencoded"
@@ -61,13 +61,10 @@ class Proven:
 def read_form(request: Request) -> dict[str, str]:
     """The parameters: from the body, nowhere else."""
     if request.query_string:
-        raise unreadable("query_parameter", "参数只能放在表单中", "Parameters go into the form, never into the URL")
+        raise OAuthRefusal("query_parameter", "参数只能放在表单中", "Parameters go into the form, never into the URL")
     if request.mimetype != FORM:
-        raise unreadable("not_a_form", f"请求体须为 {FORM}", f"The body must be {FORM}")
-    try:
-        return rules.parse_form(guards.read_body(request, rules.MAX_FORM))
-    except TooLarge as fault:
-        raise OAuthRefusal("invalid_request", "form_too_large", zh="表单过大", en="The form is too large") from fault
+        raise OAuthRefusal("not_a_form", f"请求体须为 {FORM}", f"The body must be {FORM}")
+    return rules.parse_form(guards.read_body(request, rules.MAX_FORM))
 
 
 def authenticate_client(runtime: Runtime, request: Request, form: dict[str, str]) -> Proven:
@@ -75,7 +72,7 @@ def authenticate_client(runtime: Runtime, request: Request, form: dict[str, str]
     header = request.environ.get("HTTP_AUTHORIZATION")
     asserted = "client_assertion" in form or "client_assertion_type" in form
     if (header is not None) + asserted + ("client_secret" in form) > 1:
-        raise unreadable(
+        raise OAuthRefusal(
             "two_client_authentications", "只能使用一种客户端认证方式", "Use one way of authenticating the client"
         )
     certificate = proofs.certificate(runtime.config, request)
@@ -85,7 +82,7 @@ def authenticate_client(runtime: Runtime, request: Request, form: dict[str, str]
         return _by_secret(runtime, header, form, certificate)
     if certificate is not None and "client_id" in form and "client_secret" not in form:
         return _by_certificate(runtime, form["client_id"], certificate)
-    raise not_the_client(
+    raise ClientRefused(
         "no_client_authentication",
         "缺少受支持的客户端认证",
         "There is no client authentication of a supported kind: private_key_jwt, mutual TLS, client_secret_basic",
@@ -94,14 +91,14 @@ def authenticate_client(runtime: Runtime, request: Request, form: dict[str, str]
 
 def _by_assertion(runtime: Runtime, form: dict[str, str], certificate: str | None) -> Proven:
     if form.get("client_assertion_type") != rules.ASSERTION_TYPE:
-        raise not_the_client(
+        raise ClientRefused(
             "assertion_type", "client_assertion_type 不受支持", f"client_assertion_type must be {rules.ASSERTION_TYPE}"
         )
     try:
         jws = jose.parse(form.get("client_assertion", ""), MAX_ASSERTION)
         alg = jose.check_header(jws.header, rules.ASSERTION_TYPES)
     except jose.JoseFault as fault:
-        raise assertion_fault(fault) from fault
+        raise ClientRefused(fault.code, fault.zh, fault.en) from fault
     client_id = rules.assertion_subject(jws.payload, form.get("client_id"))
     issuer = runtime.config.issuer
     jti, expires = rules.check_assertion(jws.payload, (issuer, issuer + TOKEN_PATH), clock.epoch_seconds())
@@ -117,7 +114,7 @@ def _by_assertion(runtime: Runtime, form: dict[str, str], certificate: str | Non
 def _by_secret(runtime: Runtime, header: str, form: dict[str, str], certificate: str | None) -> Proven:
     name, secret = rules.parse_basic(header)
     if form.get("client_id", name) != name:
-        raise unreadable("two_clients", "client_id 与 Basic 凭证不符", "client_id is not the one of the header")
+        raise OAuthRefusal("two_clients", "client_id 与 Basic 凭证不符", "client_id is not the one of the header")
     client = _client(runtime, rules.client_id_of(name), "client_secret_basic")
     if not rules.same_secret(secret, client.secret_digest):
         raise rules.unknown_client()
@@ -146,15 +143,14 @@ def _spend(runtime: Runtime, proven: Proven, proof: proofs.Proof | None = None) 
     digest, until = (proof.digest, proof.expires) if proof is not None else (None, None)
     used = queries.spend(runtime.engine, proven.assertion, proven.expires, digest, until)
     if used == 1:
-        raise not_the_client("assertion_replayed", "断言已被使用", "The assertion was used before")
+        raise ClientRefused("assertion_replayed", "断言已被使用", "The assertion was used before")
     if used == 2:
-        raise unproved("proof_replayed", "证明已被使用", "The proof was used before")
+        raise ProofRefused("proof_replayed", "证明已被使用", "The proof was used before")
 
 
 def _active(client: queries.Candidate) -> None:
     if client.state != "active":
-        raise OAuthRefusal(
-            "unauthorized_client",
+        raise ClientNotAllowed(
             "member_not_active",
             zh="会员机构未处于正常状态",
             en="The member is not active",
@@ -170,14 +166,13 @@ def token(runtime: Runtime, request: Request) -> dict[str, Any]:
     """The token response (RFC 6749 section 5.1)."""
     form = read_form(request)
     if form.get("grant_type", "client_credentials") != "client_credentials":
-        raise OAuthRefusal(
-            "unsupported_grant_type",
+        raise GrantTypeRefused(
             "grant_type",
             zh="只支持 client_credentials",
             en="Only client_credentials is served",
         )
     if "grant_type" not in form:
-        raise unreadable("grant_type", "缺少 grant_type", "grant_type is missing")
+        raise OAuthRefusal("grant_type", "缺少 grant_type", "grant_type is missing")
     proven = authenticate_client(runtime, request, form)
     client, now = proven.client, clock.epoch_seconds()
     proof = _proof(runtime, request, now)
@@ -188,7 +183,7 @@ def token(runtime: Runtime, request: Request) -> dict[str, Any]:
     details = _details(runtime, client, form.get("authorization_details"))
     confirmation = proofs.confirmation(proof, proven.certificate)
     if not confirmation and not CONSTRAINED_SCOPES.isdisjoint(scopes):
-        raise unreadable(
+        raise OAuthRefusal(
             "sender_constraint_required",
             "该范围要求绑定持有者：请附 DPoP 证明或使用客户端证书",
             "These scopes need a sender-constrained token: send a DPoP proof, or use a client certificate",
@@ -223,8 +218,7 @@ def _details(runtime: Runtime, client: queries.Candidate, text: str | None) -> l
         if len(orjson.dumps(details)) > MAX_DETAILS_BYTES:
             raise TooLarge
     except (Malformed, Invalid, TooLarge) as fault:
-        raise OAuthRefusal(
-            "invalid_authorization_details",
+        raise DetailsRefused(
             fault.code,
             zh=fault.zh,
             en=fault.en,
@@ -273,8 +267,7 @@ def revoke(runtime: Runtime, request: Request) -> dict[str, Any]:
     if claims is None:
         return {}
     if claims["client_id"] != str(proven.client.client_id):
-        raise OAuthRefusal(
-            "unauthorized_client",
+        raise ClientNotAllowed(
             "token_of_another",
             zh="令牌属于另一客户端",
             en="The token was issued to another client",
@@ -286,7 +279,7 @@ def revoke(runtime: Runtime, request: Request) -> dict[str, Any]:
 
 def _read(runtime: Runtime, form: dict[str, str]) -> dict[str, Any] | None:
     if "token" not in form:
-        raise unreadable("token_missing", "缺少 token", "token is missing")
+        raise OAuthRefusal("token_missing", "缺少 token", "token is missing")
     try:
         return tokens.verify(runtime, form["token"], clock.epoch_seconds())[0]
     except Unauthenticated:

@@ -14,6 +14,7 @@ import jwt.algorithms
 import orjson
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
+from gongxin.errors import Malformed
 from gongxin_wire.canonical import b64u, unb64u
 
 ES256, EDDSA = "ES256", "EdDSA"
@@ -32,12 +33,13 @@ PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
 
-class JoseFault(Exception):
-    """What is wrong with a signed text or a key: a stable code and a sentence in both languages."""
+class JoseFault(Malformed):
+    """What is wrong with a signed text or a key; whoever asked for it says of what."""
+
+    fix_zh, fix_en = "请更正签名文本或公钥。", "Correct the signed text or the key."
 
     def __init__(self, code: str, zh: str, en: str) -> None:
-        self.code, self.zh, self.en = code, zh, en
-        super().__init__(f"{code}: {en}")
+        super().__init__(code, zh=zh, en=en)
 
 
 @dataclass(frozen=True, slots=True)

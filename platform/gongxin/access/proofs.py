@@ -19,7 +19,7 @@ from gongxin.web.address import is_trusted
 from gongxin_wire.canonical import b64u
 
 from . import jose, rules
-from .refusals import OAuthRefusal, proof_fault
+from .refusals import NonceWanted, ProofRefused
 
 MAX_PROOF = 4096
 NONCE_SECONDS = 300
@@ -51,7 +51,7 @@ def check(config: Config, compact: str, *, method: str, url: str, now: float, to
         if not jose.verify(key, alg, f"{first}.{second}".encode(), jose.decode(third)):
             raise jose.JoseFault("proof_signature", "证明的签名无效", "The signature of the proof does not hold")
     except jose.JoseFault as fault:
-        raise proof_fault(fault) from fault
+        raise ProofRefused(fault.code, fault.zh, fault.en) from fault
     jti, until = rules.check_proof(claims, method=method, url=url, now=now, token_hash=token_hash)
     _check_nonce(config, claims, now)
     digest = sha256(f"{key.kid}|{jti}".encode()).digest()
@@ -80,8 +80,7 @@ def _check_nonce(config: Config, claims: dict[str, Any], now: float) -> None:
     window = int(now // NONCE_SECONDS)
     known = [_nonce(config.master_key, window - age) for age in (0, 1)]
     if not isinstance(sent, str) or not any(hmac.compare_digest(sent.encode(), each.encode()) for each in known):
-        raise OAuthRefusal(
-            "use_dpop_nonce",
+        raise NonceWanted(
             "proof_nonce",
             zh="证明须带登记处给出的 nonce",
             en="The proof needs the nonce that DPoP-Nonce gives",

@@ -1,22 +1,19 @@
-"""Refusals of the OAuth endpoints: RFC 6749 section 5.2 `error`, with our own stable `code` beside it."""
+"""Refusals of the OAuth endpoints. `error` is the word of RFC 6749 section 5.2 and its successors, `code` our own."""
 
 from typing import Any
 
 from gongxin.errors import GongxinError, Unauthenticated
 
-from .jose import JoseFault
-
 
 class OAuthRefusal(GongxinError):
-    """`error` is the standard's word, `code` ours; `status` 400 or 401; `nonce` where another proof may succeed."""
+    """`invalid_request`, status 400; subclasses say otherwise."""
 
     code = "invalid_request"
-    fix_zh, fix_en = "请按 /docs 所述更正请求。", "Correct the request as /docs describes."
+    error = "invalid_request"
+    fix_zh, fix_en = "请按 /docs 所述更正令牌请求。", "Correct the token request as /docs describes."
 
-    def __init__(self, error: str, code: str, *, zh: str, en: str, status: int = 400, **kw: Any) -> None:
+    def __init__(self, code: str, zh: str, en: str, **kw: Any) -> None:
         super().__init__(code, zh=zh, en=en, **kw)
-        self.error = error
-        self.status = status
 
     def as_unauthenticated(self, nonce: str | None) -> Unauthenticated:
         """The same refusal at a resource (RFC 6750 section 3.1, RFC 9449 section 7.1)."""
@@ -31,22 +28,62 @@ class OAuthRefusal(GongxinError):
         )
 
 
-def unreadable(code: str, zh: str, en: str) -> OAuthRefusal:
-    return OAuthRefusal("invalid_request", code, zh=zh, en=en)
+class ClientRefused(OAuthRefusal):
+    """Client authentication failed: 401. What an unknown client hears, a wrong key hears too."""
+
+    code = error = "invalid_client"
+    fix_zh, fix_en = "请核对 client_id、密钥与断言。", "Check client_id, key and assertion."
 
 
-def not_the_client(code: str, zh: str, en: str) -> OAuthRefusal:
-    """Client authentication failed. What an unknown client would hear, a wrong key hears too."""
-    return OAuthRefusal("invalid_client", code, zh=zh, en=en, status=401)
+class ClientNotAllowed(OAuthRefusal):
+    """The client is known and may not do this."""
+
+    code = error = "unauthorized_client"
+    fix_zh, fix_en = "请联系协会。", "Ask the association."
 
 
-def unproved(code: str, zh: str, en: str) -> OAuthRefusal:
-    return OAuthRefusal("invalid_dpop_proof", code, zh=zh, en=en)
+class GrantTypeRefused(OAuthRefusal):
+    code = error = "unsupported_grant_type"
 
 
-def assertion_fault(fault: JoseFault) -> OAuthRefusal:
-    return not_the_client(fault.code, fault.zh, fault.en)
+class ScopeRefused(OAuthRefusal):
+    code = error = "invalid_scope"
+    fix_zh, fix_en = (
+        "只申请客户端已登记的范围，以单个空格分隔。",
+        "Ask for scopes of the client, separated by single spaces.",
+    )
 
 
-def proof_fault(fault: JoseFault) -> OAuthRefusal:
-    return unproved(fault.code, fault.zh, fault.en)
+class TargetRefused(OAuthRefusal):
+    """RFC 8707 section 2."""
+
+    code = error = "invalid_target"
+
+
+class DetailsRefused(OAuthRefusal):
+    """RFC 9396 section 5."""
+
+    code = error = "invalid_authorization_details"
+    fix_zh = "authorization_details 须写明 gongxin_lookup、用途与数据类型，并在会员协议之内。"
+    fix_en = "authorization_details names gongxin_lookup, purpose and data types, within the member's agreement."
+
+
+class ProofRefused(OAuthRefusal):
+    """RFC 9449 section 5."""
+
+    code = error = "invalid_dpop_proof"
+    fix_zh, fix_en = "为每个请求重新签署 DPoP 证明。", "Sign a new DPoP proof for each request."
+
+
+class NonceWanted(OAuthRefusal):
+    """RFC 9449 section 8: another proof, with the nonce of the DPoP-Nonce header, will do."""
+
+    code = error = "use_dpop_nonce"
+    fix_zh, fix_en = "用 DPoP-Nonce 头中的值重新签名。", "Sign again with the value of the DPoP-Nonce header."
+
+
+class WrongKey(OAuthRefusal):
+    """RFC 9449 section 7.1: the proof holds, but not for this token."""
+
+    code = error = "invalid_token"
+    fix_zh, fix_en = "用获取令牌时的密钥签署证明。", "Sign the proof with the key that the token was got with."

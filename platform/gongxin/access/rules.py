@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote, unquote_plus, urlsplit
 
 from gongxin.errors import Conflict, Invalid
 
-from .refusals import OAuthRefusal, not_the_client, unproved, unreadable
+from .refusals import ClientRefused, DetailsRefused, OAuthRefusal, ProofRefused, ScopeRefused, TargetRefused
 
 AUTH_METHODS = ("private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "client_secret_basic")
 BY_CERTIFICATE = frozenset({"tls_client_auth", "self_signed_tls_client_auth"})
@@ -44,12 +44,12 @@ def parse_form(raw: bytes) -> dict[str, str]:
             raw.decode("ascii"), keep_blank_values=True, strict_parsing=bool(raw), errors="strict", max_num_fields=32
         )
     except ValueError as fault:
-        raise unreadable(
+        raise OAuthRefusal(
             "bad_form", "表单无法解析", "The form cannot be read: ASCII, UTF-8 inside, at most 32 fields"
         ) from fault
     form = dict(pairs)
     if len(form) != len(pairs):
-        raise unreadable("repeated_parameter", "参数重复", "A parameter is repeated")
+        raise OAuthRefusal("repeated_parameter", "参数重复", "A parameter is repeated")
     return {name: value for name, value in form.items() if value}
 
 
@@ -64,7 +64,7 @@ def parse_basic(value: str) -> tuple[str, str]:
             raise ValueError("no colon")
         return unquote_plus(name, errors="strict"), unquote_plus(secret, errors="strict")
     except (ValueError, binascii.Error) as fault:
-        raise not_the_client(
+        raise ClientRefused(
             "bad_basic", "Basic 凭证无法解析", "The Authorization header is not Basic with base64 of UTF-8"
         ) from fault
 
@@ -81,7 +81,7 @@ def client_id_of(text: str) -> uuid.UUID:
 
 
 def unknown_client() -> OAuthRefusal:
-    return not_the_client("client_not_authenticated", "客户端身份未确认", "The client is not authenticated")
+    return ClientRefused("client_not_authenticated", "客户端身份未确认", "The client is not authenticated")
 
 
 def same_secret(secret: str, digest: bytes | None) -> bool:
@@ -109,7 +109,7 @@ def assertion_subject(claims: Mapping[str, Any], client_id: str | None) -> uuid.
     """Whose assertion it says it is: iss = sub = client_id (RFC 7523 section 3)."""
     subject = text_claim(claims, "sub")
     if subject is None or claims.get("iss") != subject or client_id not in (None, subject):
-        raise not_the_client(
+        raise ClientRefused(
             "assertion_subject",
             "断言的 iss 与 sub 须均为 client_id",
             "iss and sub of the assertion must be the client_id",
@@ -121,25 +121,25 @@ def check_assertion(claims: Mapping[str, Any], audiences: Iterable[str], now: fl
     """(jti, exp). `aud` is one string, one of ours exactly, so that an assertion for another server is never ours."""
     audience = claims.get("aud")
     if not isinstance(audience, str) or audience not in audiences:
-        raise not_the_client(
+        raise ClientRefused(
             "assertion_audience",
             "断言的 aud 须为登记处的单个字符串",
             "aud of the assertion must be one string: the issuer or the token endpoint",
         )
     expires, issued = number(claims, "exp"), number(claims, "iat")
     if expires is None or issued is None:
-        raise not_the_client("assertion_times", "断言缺少 exp 或 iat", "The assertion lacks exp or iat")
+        raise ClientRefused("assertion_times", "断言缺少 exp 或 iat", "The assertion lacks exp or iat")
     if expires <= now:
-        raise not_the_client("assertion_expired", "断言已过期", "The assertion has expired")
+        raise ClientRefused("assertion_expired", "断言已过期", "The assertion has expired")
     if expires > now + ASSERTION_SECONDS + LEEWAY or expires - issued > ASSERTION_SECONDS + LEEWAY:
-        raise not_the_client(
+        raise ClientRefused(
             "assertion_too_long", "断言有效期不得超过五分钟", "The assertion may live five minutes at most"
         )
     if issued > now + LEEWAY or (number(claims, "nbf") or 0) > now + LEEWAY:
-        raise not_the_client("assertion_not_yet", "断言尚未生效", "The assertion is dated in the future")
+        raise ClientRefused("assertion_not_yet", "断言尚未生效", "The assertion is dated in the future")
     jti = text_claim(claims, "jti", 128)
     if jti is None:
-        raise not_the_client("assertion_jti", "断言缺少 jti", "The assertion lacks jti")
+        raise ClientRefused("assertion_jti", "断言缺少 jti", "The assertion lacks jti")
     return jti, expires
 
 
@@ -148,18 +148,18 @@ def check_proof(
 ) -> tuple[str, float]:
     """(jti, until when it could be replayed). RFC 9449 section 4.3; `token_hash` is `ath` at a resource."""
     if claims.get("htm") != method:
-        raise unproved("proof_method", "证明的 htm 与请求方法不符", "htm of the proof is not the request's method")
+        raise ProofRefused("proof_method", "证明的 htm 与请求方法不符", "htm of the proof is not the request's method")
     target = claims.get("htu")
     if target != url and (not isinstance(target, str) or normal_url(target) != normal_url(url)):
-        raise unproved("proof_url", "证明的 htu 与请求地址不符", "htu of the proof is not the request's URL")
+        raise ProofRefused("proof_url", "证明的 htu 与请求地址不符", "htu of the proof is not the request's URL")
     issued = number(claims, "iat")
     if issued is None or abs(now - issued) > PROOF_SECONDS:
-        raise unproved("proof_iat", "证明的 iat 不在一分钟之内", "iat of the proof is not within a minute of now")
+        raise ProofRefused("proof_iat", "证明的 iat 不在一分钟之内", "iat of the proof is not within a minute of now")
     jti = text_claim(claims, "jti", 128)
     if jti is None:
-        raise unproved("proof_jti", "证明缺少 jti", "The proof lacks jti")
+        raise ProofRefused("proof_jti", "证明缺少 jti", "The proof lacks jti")
     if token_hash is not None and claims.get("ath") != token_hash:
-        raise unproved("proof_ath", "证明的 ath 与令牌不符", "ath of the proof is not the token's hash")
+        raise ProofRefused("proof_ath", "证明的 ath 与令牌不符", "ath of the proof is not the token's hash")
     return jti, issued + PROOF_SECONDS + 1
 
 
@@ -186,50 +186,44 @@ def check_scope(asked: str | None, allowed: Sequence[str], for_kind: frozenset[s
     for. An empty scope is refused: a token states what it is for."""
     names = (asked or "").split(" ")
     if not asked or len(asked) > 512 or "" in names:
-        raise _bad_scope("scope_missing", "须写明 scope", "scope is missing or not separated by single spaces")
+        raise ScopeRefused("scope_missing", "须写明 scope", "scope is missing or not separated by single spaces")
     for name in names:
         if name not in for_kind:
-            raise _bad_scope(
+            raise ScopeRefused(
                 "scope_unknown", "范围未知或不适用于该类机构", "A scope is unknown, or not for members of this kind"
             )
         if name not in allowed:
-            raise _bad_scope("scope_not_allowed", "客户端无此范围", "The client does not have this scope")
+            raise ScopeRefused("scope_not_allowed", "客户端无此范围", "The client does not have this scope")
     return tuple(dict.fromkeys(names))
-
-
-def _bad_scope(code: str, zh: str, en: str) -> OAuthRefusal:
-    return OAuthRefusal("invalid_scope", code, zh=zh, en=en)
 
 
 def check_resource(asked: str | None, resource: str) -> None:
     """RFC 8707: there is one resource, the registry itself."""
     if asked not in (None, resource):
-        raise OAuthRefusal(
-            "invalid_target", "unknown_resource", zh="没有这个资源", en=f"The only resource is {resource}"
-        )
+        raise TargetRefused("unknown_resource", "没有这个资源", f"The only resource is {resource}")
 
 
 def check_details(details: Any) -> list[dict[str, Any]]:
     """The form of `authorization_details` (RFC 9396 section 5): a list of type gongxin_lookup, no other member."""
     if not isinstance(details, list) or not 1 <= len(details) <= MAX_DETAILS:
-        raise _bad_details(
+        raise DetailsRefused(
             "details_form", f"须为 1 至 {MAX_DETAILS} 项的数组", f"It must be a list of 1 to {MAX_DETAILS}"
         )
     for item in details:
         if not isinstance(item, dict) or item.get("type") != GRANT_TYPE:
-            raise _bad_details("details_type", f"type 须为 {GRANT_TYPE}", f"type must be {GRANT_TYPE}")
+            raise DetailsRefused("details_type", f"type 须为 {GRANT_TYPE}", f"type must be {GRANT_TYPE}")
         if not {"type", "purpose", "data_types"} <= set(item) <= {"type", "purpose", "data_types", "case_references"}:
-            raise _bad_details(
+            raise DetailsRefused(
                 "details_members",
                 "成员须为 type、purpose、data_types，可有 case_references",
                 "Its members are type, purpose, data_types and, where wanted, case_references",
             )
         if not isinstance(item["purpose"], str) or not _texts(item["data_types"], 16, 64):
-            raise _bad_details(
+            raise DetailsRefused(
                 "details_values", "purpose 或 data_types 不符", "purpose or data_types is not acceptable"
             )
         if "case_references" in item and not _texts(item["case_references"], MAX_REFERENCES, 64):
-            raise _bad_details(
+            raise DetailsRefused(
                 "details_references",
                 f"case_references 为 1 至 {MAX_REFERENCES} 个不同的编号",
                 f"case_references is a list of 1 to {MAX_REFERENCES} different references",
@@ -245,18 +239,18 @@ def check_agreed(
 ) -> None:
     """Against the member's kind and the agreement in force (`purposes` None where there is none)."""
     if purposes is None:
-        raise _bad_details("no_agreement", "本机构没有生效的会员协议", "The member has no agreement in force")
+        raise DetailsRefused("no_agreement", "本机构没有生效的会员协议", "The member has no agreement in force")
     fitting, types = frozenset(purposes_of_kind), frozenset(data_types)
     agreed = frozenset(purposes)
     for item in details:
         if item["purpose"] not in fitting:
-            raise _bad_details(
+            raise DetailsRefused(
                 "purpose_not_for_kind", "该类机构不能以此用途查询", "Members of this kind may not ask for this purpose"
             )
         if item["purpose"] not in agreed:
-            raise _bad_details("purpose_not_agreed", "会员协议不含此用途", "The agreement does not hold this purpose")
+            raise DetailsRefused("purpose_not_agreed", "会员协议不含此用途", "The agreement does not hold this purpose")
         if not types.issuperset(item["data_types"]):
-            raise _bad_details(
+            raise DetailsRefused(
                 "data_type_not_agreed", "会员协议不含此数据类型", "The agreement does not hold this data type"
             )
 
@@ -268,10 +262,6 @@ def _texts(value: Any, most: int, longest: int) -> bool:
         and all(isinstance(text, str) and 1 <= len(text) <= longest for text in value)
         and len(set(value)) == len(value)
     )
-
-
-def _bad_details(code: str, zh: str, en: str) -> OAuthRefusal:
-    return OAuthRefusal("invalid_authorization_details", code, zh=f"authorization_details：{zh}", en=en)
 
 
 # --- clients and their keys -----------------------------------------------------------------------------------------

@@ -19,17 +19,10 @@ from gongxin.web.runtime import Runtime
 from gongxin_wire.canonical import b64u
 
 from . import jose, proofs, queries, registry_keys, rules
-from .refusals import OAuthRefusal
+from .refusals import NonceWanted, OAuthRefusal, ProofRefused, WrongKey
 
 MAX_TOKEN = 8000
 MAX_REMEMBERED = 16384
-
-# What `admit` answers other than 0; 1 is a replayed proof.
-_VERDICTS = {
-    2: ("token_revoked", "令牌已撤销", "The token was revoked"),
-    3: ("client_revoked", "客户端已撤销", "The client was revoked"),
-    4: ("member_not_active", "会员机构未处于正常状态", "The member is not active"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +173,15 @@ def authenticate(runtime: Runtime, request: Request, _permission: Permission) ->
     proof = _proof(runtime, request, scheme, held, now)
     used, until = (proof.digest, proof.expires) if proof is not None else (None, None)
     verdict = queries.admit(runtime.engine, held.client_id, held.token_id, used, until)
+    if verdict:
+        raise _not_admitted(verdict)
+    return held.caller
+
+
+def _not_admitted(verdict: int) -> Unauthenticated:
+    """What `admit` found: 1 the proof was used, 2 the token revoked, 3 the client revoked, 4 the member not active."""
     if verdict == 1:
-        raise Unauthenticated(
+        return Unauthenticated(
             "proof_replayed",
             oauth_error="invalid_dpop_proof",
             zh="证明已被使用",
@@ -189,10 +189,17 @@ def authenticate(runtime: Runtime, request: Request, _permission: Permission) ->
             fix_zh="每个请求使用新的证明。",
             fix_en="Make a new proof for each request.",
         )
-    if verdict:
-        code, zh, en = _VERDICTS[verdict]
-        raise Unauthenticated(code, zh=zh, en=en)
-    return held.caller
+    if verdict == 2:
+        return Unauthenticated("token_revoked", zh="令牌已撤销", en="The token was revoked")
+    if verdict == 3:
+        return Unauthenticated("client_revoked", zh="客户端已撤销", en="The client was revoked")
+    return Unauthenticated(
+        "member_not_active",
+        zh="会员机构未处于正常状态",
+        en="The member is not active",
+        fix_zh="请联系协会。",
+        fix_en="Ask the association.",
+    )
 
 
 def _remember(runtime: Runtime) -> Remembered:
@@ -231,7 +238,7 @@ def _proof(runtime: Runtime, request: Request, scheme: str, held: Held, now: flo
     compact = request.environ.get("HTTP_DPOP")
     try:
         if not compact:
-            raise OAuthRefusal("invalid_dpop_proof", "proof_missing", zh="缺少 DPoP 证明", en="There is no DPoP proof")
+            raise ProofRefused("proof_missing", zh="缺少 DPoP 证明", en="There is no DPoP proof")
         proof = proofs.check(
             runtime.config,
             compact,
@@ -241,10 +248,12 @@ def _proof(runtime: Runtime, request: Request, scheme: str, held: Held, now: flo
             token_hash=held.hash,
         )
         if proof.thumbprint != held.thumbprint:
-            raise OAuthRefusal(
-                "invalid_token", "proof_key", zh="证明的密钥不是令牌所绑定的", en="The token is bound to another key"
+            raise WrongKey(
+                "proof_key",
+                zh="证明的密钥不是令牌所绑定的",
+                en="The token is bound to another key",
             )
     except OAuthRefusal as refusal:
-        again = proofs.nonce(runtime.config, now) if refusal.error == "use_dpop_nonce" else None
+        again = proofs.nonce(runtime.config, now) if isinstance(refusal, NonceWanted) else None
         raise refusal.as_unauthenticated(again) from refusal
     return proof
