@@ -213,6 +213,7 @@ def _proof(runtime: Runtime, request: Request, scheme: str, held: Held, now: flo
         if scheme != "bearer":
             raise Unauthenticated(
                 "token_not_dpop_bound",
+                scheme="Bearer",
                 zh="令牌未绑定 DPoP 密钥",
                 en="The token is not bound to a DPoP key",
                 fix_zh="以 Bearer 方案使用。",
@@ -221,6 +222,7 @@ def _proof(runtime: Runtime, request: Request, scheme: str, held: Held, now: flo
         if held.certificate is not None and proofs.certificate(runtime.config, request) != held.certificate:
             raise Unauthenticated(
                 "certificate_mismatch",
+                scheme="Bearer",
                 zh="令牌绑定于另一证书",
                 en="The token is bound to another certificate",
                 fix_zh="使用获取令牌时的客户端证书。",
