@@ -18,7 +18,7 @@ from .db import make_engine
 from .disclosure import api as disclosure_api
 from .members import api as members_api
 from .subjects import api as subjects_api
-from .web import guards, health, openapi, permissions, problems
+from .web import guards, health, openapi, pages, permissions, problems
 from .web.limits import RateLimiter
 from .web.runtime import Runtime
 
@@ -71,8 +71,10 @@ def create_app(config: Config | None = None, engine: Engine | None = None) -> Fl
         API_VERSION="v1",
         OPENAPI_VERSION="3.1.0",
         PROPAGATE_EXCEPTIONS=False,
+        SEND_FILE_MAX_AGE_DEFAULT=3600,
         DEBUG=config.debug,
     )
+    app.jinja_env.filters["ticks"] = pages.ticks
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     app.extensions["gongxin"] = Runtime(config, engine, RateLimiter(config), access_service.authenticate)
@@ -104,7 +106,7 @@ def _around_requests(app: Flask, config: Config) -> None:
         headers.add("X-Request-Id", found["request_id"])
         call = found.get("call")
         if "Cache-Control" not in headers or (call is not None and call.permission.personal):
-            headers["Cache-Control"] = "public, max-age=3600" if request.endpoint == "static" else "no-store"
+            headers["Cache-Control"] = "no-store"
         quota = found.get("quota")
         if quota is not None:
             for name, value in quota.headers():

@@ -5,6 +5,7 @@ small function that takes `(code, zh, en)`. What stands in tables (`problems.CON
 """
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -57,12 +58,17 @@ def problems() -> dict[str, Entry]:
     for one in said:
         if one.code not in best or len(one.words) > len(best[one.code].words):
             best[one.code] = one
-    found = {code: _entry(one, kinds.get(one.kind, errors.Invalid)) for code, one in best.items()}
+    found = {code: _entry(one, kinds.get(one.kind) or _of_wire(one.kind)) for code, one in best.items()}
     found |= {
         other.code: Entry(other.code, other.status, other.zh, other.en, other.fix_zh, other.fix_en)
         for other in mapping.OTHERS
     }
     return dict(sorted(found.items()))
+
+
+def _of_wire(kind: str) -> type[errors.GongxinError]:
+    """What a refusal of shared code becomes here: an identifier's is a field at fault, a signature's a bad request."""
+    return errors.Malformed if kind.endswith("Fault") else errors.Invalid
 
 
 def _entry(said: _Said, kind: type[errors.GongxinError]) -> Entry:
@@ -110,9 +116,17 @@ def _refusals(tree: ast.Module, kinds: dict[str, Any]) -> Iterator[_Said]:
             kind, fixed = makers.get(name, (name, {}))
             for index, argument in enumerate(node.args):
                 words = _words(node, index + 1)
-                if "zh" in words or (kind in kinds and index == 0):
+                refuses = kind in kinds or name in makers or name.endswith(("Error", "Fault"))
+                given = name in kinds and index == _place_of_code(kinds[name])
+                if refuses and (given or ("zh" in words and name not in kinds)):
                     for code in _codes(argument):
                         yield _Said(code, kind, {**fixed, **words})
+
+
+def _place_of_code(kind: type[errors.GongxinError]) -> int:
+    """Which argument of the class is the code: the first, or the second where the first is OAuth's own word."""
+    names = list(inspect.signature(kind).parameters)
+    return names.index("code") if "code" in names else 0
 
 
 def _makers(tree: ast.Module, kinds: dict[str, Any]) -> dict[str, tuple[str, dict[str, str]]]:

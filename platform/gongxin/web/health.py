@@ -3,13 +3,14 @@
 from functools import cache
 from typing import Any
 
-from flask import Response, current_app, render_template
+from flask import current_app, render_template
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from sqlalchemy import text
 
 from gongxin import migrate
 from gongxin.errors import NotFound, Unavailable
 
+from . import catalogue, pages
 from .blueprint import Answer, Blueprint, Call
 
 REQUESTS = Counter("gongxin_requests_total", "Requests answered", ["operation", "status"])
@@ -81,16 +82,27 @@ def openapi(_call: Call) -> Answer:
 
 
 @blp.operation("docs.page", "GET", "/docs", answer={"type": "string"}, media="text/html")
-def docs_page(_call: Call) -> Answer:
+def docs_page(call: Call) -> Answer:
     """文档页面 The documentation as a page, local assets only."""
-    spec = current_app.extensions["gongxin_spec"]()
-    return Answer(raw=render_template("docs.html", spec=spec).encode(), mimetype="text/html")
+    kept = call.runtime.caches
+    if "docs" not in kept:
+        spec = current_app.extensions["gongxin_spec"]()
+        kept["docs"] = render_template(
+            "docs.html",
+            spec=spec,
+            groups=pages.groups(spec),
+            problems=catalogue.problems(),
+            issuer=call.runtime.config.issuer,
+            registry_name=call.runtime.config.registry_name,
+        ).encode()
+    return Answer(raw=kept["docs"], mimetype="text/html", headers={"Cache-Control": "public, max-age=300"})
 
 
 @blp.operation("docs.problem", "GET", "/problems/<code>", answer={"type": "string"}, media="text/html")
-def problem_page(_call: Call, code: str) -> Response:
+def problem_page(_call: Call, code: str) -> Answer:
     """错误说明 What a problem type means."""
-    catalogue = current_app.extensions["gongxin_problems"]()
-    if code not in catalogue:
+    entry = catalogue.problems().get(code)
+    if entry is None:
         raise NotFound
-    return Response(render_template("problem.html", code=code, entry=catalogue[code]), mimetype="text/html")
+    page = render_template("problem.html", entry=entry).encode()
+    return Answer(raw=page, mimetype="text/html", headers={"Cache-Control": "public, max-age=300"})

@@ -244,4 +244,3 @@ def register(app: Flask, api: flask_smorest.Api) -> None:
 
     app.extensions["gongxin_spec"] = document
     app.extensions["gongxin_openapi"] = serialised
-    app.extensions["gongxin_problems"] = catalogue.problems
