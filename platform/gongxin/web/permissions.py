@@ -13,8 +13,9 @@ from functools import cache
 EVERYONE = frozenset({"bank", "court", "agency", "mediator", "regulator", "association"})
 CREDITOR = frozenset({"bank"})
 PARTIES = frozenset({"bank", "agency"})
-CASE_SIDES = frozenset({"bank", "agency", "mediator", "association"})
-ASSERTERS = EVERYONE
+CASE_SIDES = frozenset({"bank", "agency", "mediator"})
+# The association and regulators assert on a case whose number stands in their file; courts by 案号 alone.
+ASSERTERS = EVERYONE - {"court"}
 COURT = frozenset({"court"})
 ASSOCIATION = frozenset({"association"})
 OVERSIGHT = frozenset({"association", "regulator"})
@@ -133,6 +134,7 @@ PERMISSIONS: dict[str, Permission] = {
         _row("court_events.assert", "court_events.write", COURT, "scp"),
         _row("court_events.list", "court_events.write", COURT, "sp"),
         _row("court_events.correct", "court_events.write", COURT, "scp"),
+        _row("court_events.withdraw", "court_events.write", COURT, "scp"),
         # disclosure
         _row("disclosure.policy", None),
         _row("disclosure.receipt_keys", None),

@@ -1,0 +1,319 @@
+"""Cases as they come in, read by hand: ten thousand lines in a request, each as strictly as a single one.
+
+A line is read by orjson where that is as strict as `guards.parse_json`: the number of quotation marks tells whether a
+name was repeated. Everything else is read again the slow way, which names the fault.
+"""
+
+import re
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NoReturn
+
+import orjson
+from flask import Request
+
+from gongxin.config import Config
+from gongxin.disclosure import rules as disclosure
+from gongxin.errors import Conflict, GongxinError, Invalid, Malformed, TooLarge
+from gongxin.pii import refuse_pii
+from gongxin.subjects import rules as subjects
+from gongxin.web import guards
+from gongxin_wire.pii import find_pii
+
+from .vocabulary import REFERENCE_KINDS, REQUESTABLE
+
+MAX_LINES = 10_000
+MAX_LINE_BYTES = 16_384
+MAX_REFERENCES = 10
+NDJSON = "application/x-ndjson"
+# Letters, digits, Han, plain punctuation; a space only inside. So nothing invisible can hide a number from the guard.
+CREDITOR_REF_PATTERN = "^[0-9A-Za-z\u4e00-\u9fff()（）_./:#+@=-](?:[0-9A-Za-z\u4e00-\u9fff()（）_./:#+@= -]{0,62}[0-9A-Za-z\u4e00-\u9fff()（）_./:#+@=-])?$"  # noqa: E501
+DAY_PATTERN = "^[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])$"
+_CREDITOR_REF = re.compile(CREDITOR_REF_PATTERN[:-1])
+_DAY = re.compile(DAY_PATTERN[:-1])
+_UUID = re.compile("[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NEEDED = {"creditor_ref", "subject", "opened_on"}
+_ALL = _NEEDED | {"references"}
+_MOVE = {"case_id", "action", "agency_id", "mandate_until", "reason", "version"}
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`reference` in normal form; `member_id` is the mediator of a mediation file."""
+
+    kind: str
+    reference: str
+    member_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewCase:
+    """A case to register, with its subject's tokens by epoch."""
+
+    creditor_ref: str
+    tokens: list[tuple[int, bytes]]
+    opened_on: date
+    references: tuple[Reference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NewMove:
+    """One line of placements."""
+
+    case_id: uuid.UUID
+    action: str
+    agency_id: uuid.UUID | None
+    mandate_until: date | None
+    reason: str | None
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What reading needs to know: the open epochs, those that a record must name, the day."""
+
+    accepted: frozenset[int]
+    required: frozenset[int]
+    today: date
+
+    def case(self, value: Any) -> NewCase:
+        """One case. Raises Invalid at the field."""
+        if type(value) is not dict or not _NEEDED <= value.keys() <= _ALL:
+            _refuse("", "应恰有 creditor_ref、subject、opened_on，可有 references",
+                    "Give exactly creditor_ref, subject, opened_on and perhaps references")  # fmt: skip
+        ref = value["creditor_ref"]
+        if type(ref) is not str or _CREDITOR_REF.fullmatch(ref) is None:
+            _refuse("/creditor_ref", "应为 1 至 64 个字母、数字、汉字或 ()_./:#+@=-，空格只可在中间",
+                    "1 to 64 letters, digits, Han characters or ()_./:#+@=-; spaces only inside")  # fmt: skip
+        tokens = self.subject(value["subject"])
+        opened_on = day(value["opened_on"], "/opened_on")
+        if not date(1980, 1, 1) <= opened_on <= self.today:
+            _refuse("/opened_on", "应在 1980 年之后，且不晚于今日", "Between 1980 and today")
+        given = value.get("references")
+        return NewCase(ref, tokens, opened_on, references(given) if "references" in value else ())
+
+    def subject(self, value: Any) -> list[tuple[int, bytes]]:
+        """The tokens, one of each epoch that a stored record needs."""
+        tokens = subjects.check_subject(value, self.accepted)
+        subjects.check_complete([epoch for epoch, _ in tokens], self.required)
+        return tokens
+
+    def keys(self, value: Any) -> tuple[uuid.UUID, list[tuple[int, bytes]]]:
+        """A line of POST /v1/cases/keys; tokens of new epochs only, so none is demanded."""
+        if type(value) is not dict or value.keys() != {"case_id", "subject"}:
+            _refuse("", "应恰有 case_id、subject", "Give exactly case_id and subject")
+        return identifier(value["case_id"], "/case_id"), subjects.check_subject(value["subject"], self.accepted)
+
+
+def references(value: Any) -> tuple[Reference, ...]:
+    """The `references` of a case, without repetition."""
+    if type(value) is not list or len(value) > MAX_REFERENCES:
+        _refuse("/references", "应为至多 10 项的列表", "A list of at most 10")
+    found = tuple(_reference(item, f"/references/{index}") for index, item in enumerate(value))
+    if len({(item.kind, item.reference) for item in found}) != len(found):
+        _refuse("/references", "同一编号出现两次", "A reference is given twice")
+    return found
+
+
+def _reference(value: Any, pointer: str) -> Reference:
+    if type(value) is not dict or not {"kind", "reference"} <= value.keys() <= {"kind", "reference", "member_id"}:
+        _refuse(
+            pointer, "应有 kind、reference，调解案卷另有 member_id", "Give kind, reference, and member_id of a mediator"
+        )
+    return reference(value["kind"], value["reference"], value.get("member_id"), pointer)
+
+
+def reference(kind: Any, text: Any, member_id: Any, pointer: str = "") -> Reference:
+    """One reference in normal form. Raises Invalid."""
+    if kind not in REFERENCE_KINDS:
+        _refuse(f"{pointer}/kind", "应为 court_case 或 mediation_file", "court_case or mediation_file")
+    if type(text) is not str or not 1 <= len(text) <= 64:
+        _refuse(f"{pointer}/reference", "应为 1 至 64 个字符", "1 to 64 characters")
+    if (member_id is not None) != (kind == "mediation_file"):
+        _refuse(f"{pointer}/member_id", "调解案卷须写明调解机构的 member_id，案号不写",
+                "A mediation file names its mediator's member_id; a court case has none")  # fmt: skip
+    if kind == "court_case":
+        return Reference(kind, disclosure.court_case(text, f"{pointer}/reference")[0])
+    refuse_pii(text, f"{pointer}/reference")
+    normal = disclosure.file_number(text, f"{pointer}/reference")
+    return Reference(kind, normal, identifier(member_id, f"{pointer}/member_id"))
+
+
+def new_move(value: Any) -> NewMove:
+    """A line of POST /v1/cases/placements."""
+    if type(value) is not dict or not {"case_id", "action"} <= value.keys() <= _MOVE:
+        _refuse("", "应有 case_id、action，可有 agency_id、mandate_until、reason、version",
+                "Give case_id, action and perhaps agency_id, mandate_until, reason, version")  # fmt: skip
+    action, reason, version = value["action"], value.get("reason"), value.get("version")
+    if type(action) is not str or action not in REQUESTABLE:
+        raise Invalid(
+            "unknown_action",
+            zh="没有这个操作",
+            en="There is no such action",
+            fix_zh="操作列于 legal。",
+            fix_en="The actions are listed in legal.",
+            pointer="/action",
+            extra={"legal": list(REQUESTABLE)},
+        )
+    if reason is not None:
+        if type(reason) is not str or not 1 <= len(reason) <= 200 or "\0" in reason:
+            _refuse("/reason", "应为 1 至 200 个字符", "1 to 200 characters")
+        refuse_pii(reason, "/reason")
+    if version is not None and (type(version) is not int or not 1 <= version < 2**31):
+        _refuse("/version", "应为正整数", "A positive whole number")
+    agency, until = value.get("agency_id"), value.get("mandate_until")
+    return NewMove(
+        identifier(value["case_id"], "/case_id"),
+        action,
+        None if agency is None else identifier(agency, "/agency_id"),
+        None if until is None else day(until, "/mandate_until"),
+        reason,
+        version,
+    )
+
+
+def day(value: Any, pointer: str) -> date:
+    """YYYY-MM-DD and nothing else."""
+    try:
+        if type(value) is str and _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+    except ValueError:
+        pass
+    _refuse(pointer, "应为 YYYY-MM-DD 形式的日期", "A date as YYYY-MM-DD")
+
+
+def identifier(value: Any, pointer: str) -> uuid.UUID:
+    if type(value) is not str or _UUID.fullmatch(value) is None:
+        _refuse(pointer, "应为登记处给出的编号", "An identifier the registry gave")
+    return uuid.UUID(value)
+
+
+def refuse_personal_ref(creditor_ref: str) -> None:
+    """A card or account number is no case number. Raises Invalid."""
+    if find_pii(creditor_ref) is not None:
+        raise Invalid(
+            "creditor_ref_looks_personal",
+            zh="creditor_ref 形似证件号、电话或银行卡号",
+            en="creditor_ref reads as an ID, phone or bank-card number",
+            fix_zh="请使用本机构的案件编号，不要使用卡号或账号；纯数字编号可在前面直接加字母，如 L2025…。",
+            fix_en="Use your own case number, never a card or account number; where it is digits only, put a letter"
+            " directly before them, as L2025….",
+            pointer="/creditor_ref",
+        )
+
+
+# --- NDJSON ---------------------------------------------------------------------------------------------------------
+
+
+def split(request: Request, config: Config) -> list[bytes]:
+    """The lines of an NDJSON body. Raises Malformed, Invalid or TooLarge for the body as a whole."""
+    if request.mimetype not in {NDJSON, "application/ndjson", "application/jsonl"}:
+        raise Malformed(
+            "not_ndjson",
+            zh="请求体必须是 application/x-ndjson",
+            en="The body must be application/x-ndjson",
+            fix_zh="设置 Content-Type: application/x-ndjson，每行一个 JSON 对象。",
+            fix_en="Set Content-Type: application/x-ndjson, one JSON object a line.",
+        )
+    lines = guards.read_body(request, config.max_body_bytes).split(b"\n")
+    if not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise Invalid("no_lines", zh="没有任何行", en="There are no lines", fix_zh="每行一个 JSON 对象。",
+                      fix_en="Send one JSON object a line.")  # fmt: skip
+    if len(lines) > MAX_LINES:
+        raise TooLarge("too_many_lines", zh="行数超过上限", en="Too many lines", fix_zh=f"每次至多 {MAX_LINES} 行。",
+                       fix_en=f"At most {MAX_LINES} lines at a time.")  # fmt: skip
+    return lines
+
+
+def parse(line: bytes, max_depth: int) -> Any:
+    """One line's JSON, as strict as `guards.read_json`. Raises the GongxinError that the line's problem tells."""
+    if len(line) > MAX_LINE_BYTES:
+        raise TooLarge("line_too_long", zh="该行过长", en="The line is too long",
+                       fix_zh=f"每行至多 {MAX_LINE_BYTES} 字节。",
+                       fix_en=f"At most {MAX_LINE_BYTES} bytes a line.")  # fmt: skip
+    try:
+        value = orjson.loads(line)
+        if line.count(b'"') == _quotes(value):
+            return value
+    except (ValueError, TypeError, AttributeError):
+        pass
+    if not line.strip():
+        raise Malformed("empty_line", zh="该行为空", en="The line is empty", fix_zh="删除空行。", fix_en="Remove it.")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise Malformed("not_utf8", zh="请求体不是 UTF-8", en="The body is not UTF-8") from fault
+    value = guards.parse_json(text, max_depth)
+    if type(value) is not dict:
+        raise Malformed("not_an_object", zh="该行不是 JSON 对象", en="The line is not a JSON object",
+                        fix_zh="每行一个 JSON 对象。", fix_en="One JSON object a line.")  # fmt: skip
+    return value
+
+
+def _quotes(value: Any) -> int:
+    """Quotation marks of an object as it is written without escapes; anything else raises or differs."""
+    if type(value) is not dict:
+        return -1
+    marks = 0
+    for item in value.values():
+        if type(item) is str:
+            marks += 4
+        elif type(item) is list:
+            marks += 2
+            for entry in item:
+                marks += 2 * len(entry)
+                for inner in entry.values():
+                    if type(inner) is str:
+                        marks += 2
+                    elif type(inner) is not int:
+                        return -1
+        elif item is None or type(item) is int:
+            marks += 2
+        else:
+            return -1
+    return marks
+
+
+def with_personal_refs(cases: Iterable[str]) -> bool:
+    """Whether any of these is personal: one scan, for a run of digits never crosses a line."""
+    return find_pii("\n".join(cases)) is not None
+
+
+def problem(error: GongxinError) -> dict[str, Any]:
+    """What went wrong with one line, in the words of a problem."""
+    return {
+        "code": error.code,
+        "title": error.zh,
+        "title_en": error.en,
+        "fix": error.fix_zh,
+        "fix_en": error.fix_en,
+        "pointer": error.pointer or "",
+        **{name: value for name, value in error.extra.items() if name != "errors"},
+    }
+
+
+def repeated(pointer: str) -> Conflict:
+    """The same case twice in one batch."""
+    return Conflict(
+        "repeated_in_batch",
+        zh="同一批次中重复",
+        en="It stands twice in this batch",
+        fix_zh="每个案件在一批中只写一行。",
+        fix_en="Write one line a case in a batch.",
+        pointer=pointer,
+    )
+
+
+def _refuse(pointer: str, zh: str, en: str) -> NoReturn:
+    raise Invalid(
+        "invalid_field",
+        zh=zh,
+        en=en,
+        fix_zh="按接口文档更正该字段。",
+        fix_en="Correct the field as the documentation says.",
+        pointer=pointer,
+    )
