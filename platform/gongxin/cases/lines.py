@@ -16,7 +16,7 @@ from flask import Request
 
 from gongxin.config import Config
 from gongxin.disclosure import rules as disclosure
-from gongxin.errors import Conflict, GongxinError, Invalid, Malformed, TooLarge
+from gongxin.errors import Conflict, GongxinError, Invalid, Malformed, TooLarge, UnsupportedMediaType
 from gongxin.pii import refuse_pii
 from gongxin.subjects import rules as subjects
 from gongxin.web import guards
@@ -210,7 +210,7 @@ def refuse_personal_ref(creditor_ref: str) -> None:
 def split(request: Request, config: Config) -> list[bytes]:
     """The lines of an NDJSON body. Raises Malformed, Invalid or TooLarge for the body as a whole."""
     if request.mimetype not in {NDJSON, "application/ndjson", "application/jsonl"}:
-        raise Malformed(
+        raise UnsupportedMediaType(
             "not_ndjson",
             zh="请求体必须是 application/x-ndjson",
             en="The body must be application/x-ndjson",

@@ -64,7 +64,12 @@ def operation(
     found["responses"][str(status)] = success
     usual = _usual_refusals(permission, rule, body or raw_body, method) if refusals == "Problem" else set()
     for code in sorted({*usual, *statuses} - {status}):
-        found["responses"].setdefault(str(code), {"$ref": f"#/components/responses/{refusals}{code}"})
+        if code >= 400:
+            answered: dict[str, Any] = {"$ref": f"#/components/responses/{refusals}{code}"}
+        else:
+            bare = {"description": HTTPStatus(code).phrase}
+            answered = bare if code == HTTPStatus.NOT_MODIFIED else success | bare
+        found["responses"].setdefault(str(code), answered)
     return found
 
 
