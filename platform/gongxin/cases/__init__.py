@@ -14,7 +14,7 @@
 The law behind it: 企业破产法 19 (enforcement stops on acceptance), 深圳经济特区个人破产条例 (stay, discharge period),
 民事诉讼法 (stages and 终结本次执行程序), PIPL 6, 8 (minimum, accuracy) and 46 (correction).
 
-Start at `vocabulary.py`, where everything that can be said stands on one screen, then `rules.py`. The state of a case is
-a projection of its events, stored with it in the same transaction (`service/projecting.py`), so that a look-up reads one
-row. Who sees a case: its creditor, the agency it is placed with, the mediator whose file it carries.
+Start at `vocabulary.py`, where everything that can be said stands on one screen, then `rules.py`. The state of a case
+is a projection of its events, stored with it in the same transaction (`service/projecting.py`), so that a look-up reads
+one row. Who sees a case: its creditor, the agency it is placed with, the mediator whose file it carries.
 """
