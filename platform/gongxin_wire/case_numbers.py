@@ -23,69 +23,65 @@ _PART = re.compile("[一二三四五六七八九]|[二三四五六七八九]?十
 _PARTS = ("一", "二", "三", "四", "五", "六", "七", "八", "九")
 _BRACKETS = str.maketrans("[]{}〔〕【】〈〉《》「」『』〖〗﹙﹚﹝﹞﹛﹜⟨⟩", "()" * 13)
 
-Words = tuple[str, str, str, str]
-
-
-def _said(code: str, zh: str, en: str, fix_zh: str, fix_en: str) -> tuple[str, Words]:
-    return code, (zh, en, fix_zh, fix_en)
-
-
-# code -> (zh, en, fix_zh, fix_en)
-PROBLEMS: dict[str, Words] = dict(
-    (
-        _said(
-            "bad_case_number",
-            "案号格式不符",
-            "Not the form of a court case number",
-            "例如（2025）沪0115民初12345号。",
-            "For example （2025）沪0115民初12345号.",
-        ),
-        _said(
-            "case_number_too_long",
-            "案号过长",
-            "The court case number is too long",
-            "只填写一个案号，例如（2025）沪0115民初12345号。",
-            "Give one case number only, for example （2025）沪0115民初12345号.",
-        ),
-        _said(
-            "old_case_number",
-            "2016 年以前的旧案号（含“字第”）",
-            "A case number of the form used before 2016 (with 字第)",
-            "旧案号的法院简称不唯一，无法对应法院；请填写该案执行或再审的新案号。",
-            "Its court abbreviation is not unique; give the case's later number, of its enforcement or retrial.",
-        ),
-        _said(
-            "bad_case_year",
-            "案号年度应为 2016 至 2100",
-            "The year of the case number must be 2016 to 2100",
-            "核对收案年度；现行案号自 2016 年起使用。",
-            "Check the year of acceptance; the current form is in use since 2016.",
-        ),
-        _said(
-            "unknown_court_code",
-            "案号中的法院代字不存在",
-            "No court has the code in the case number",
-            "核对法院代字：最高法；省级简称；中院加两位、基层加四位数字。",
-            "Check the court code: 最高法; a province; two digits for an intermediate court, four for a basic one.",
-        ),
-        _said(
-            "unknown_case_type",
-            "案号中的类型代字不存在",
-            "The type code in the case number does not exist",
-            "核对类型代字，例如民初、民终、执、执恢、破。",
-            "Check the type code, for example 民初, 民终, 执, 执恢, 破.",
-        ),
-    )
-)
-
 
 class CaseNumberError(ValueError):
     """Why a case number was refused, in two languages, with the fix; never the number."""
 
-    def __init__(self, code: str) -> None:
-        self.code = code
-        self.zh, self.en, self.fix_zh, self.fix_en = PROBLEMS[code]
-        super().__init__(f"{self.zh} {self.en}")
+    def __init__(self, code: str, zh: str, en: str, fix_zh: str, fix_en: str) -> None:
+        super().__init__(f"{zh} {en}")
+        self.code, self.zh, self.en, self.fix_zh, self.fix_en = code, zh, en, fix_zh, fix_en
+
+
+_REFUSALS = (
+    CaseNumberError(
+        "bad_case_number",
+        "案号格式不符",
+        "Not the form of a court case number",
+        "例如（2025）沪0115民初12345号。",
+        "For example （2025）沪0115民初12345号.",
+    ),
+    CaseNumberError(
+        "case_number_too_long",
+        "案号过长",
+        "The court case number is too long",
+        "只填写一个案号，例如（2025）沪0115民初12345号。",
+        "Give one case number only, for example （2025）沪0115民初12345号.",
+    ),
+    CaseNumberError(
+        "old_case_number",
+        "2016 年以前的旧案号（含“字第”）",
+        "A case number of the form used before 2016",
+        "旧案号的法院简称不唯一，无法对应法院；请填写该案执行或再审的新案号。",
+        "Its court abbreviation is not unique; give the case's later number, of its enforcement or retrial.",
+    ),
+    CaseNumberError(
+        "bad_case_year",
+        "案号年度应为 2016 至 2100",
+        "The year of the case number must be 2016 to 2100",
+        "核对收案年度；现行案号自 2016 年起使用。",
+        "Check the year of acceptance; the current form is in use since 2016.",
+    ),
+    CaseNumberError(
+        "unknown_court_code",
+        "案号中的法院代字不存在",
+        "No court has the code in the case number",
+        "核对法院代字：最高法；省级简称；中院加两位、基层加四位数字。",
+        "Check the court code: 最高法; a province; two digits for an intermediate court, four for a basic one.",
+    ),
+    CaseNumberError(
+        "unknown_case_type",
+        "案号中的类型代字不存在",
+        "The type code in the case number does not exist",
+        "核对类型代字，例如民初、民终、执、执恢、破。",
+        "Check the type code, for example 民初, 民终, 执, 执恢, 破.",
+    ),
+)
+# code -> (zh, en, fix_zh, fix_en)
+PROBLEMS = {one.code: (one.zh, one.en, one.fix_zh, one.fix_en) for one in _REFUSALS}
+
+
+def _refusal(code: str) -> CaseNumberError:
+    return CaseNumberError(code, *PROBLEMS[code])
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,20 +114,20 @@ class CaseNumber:
 def parse(text: str) -> CaseNumber:
     """The parts. Raises CaseNumberError."""
     if len(text) > MAX_LENGTH:
-        raise CaseNumberError("case_number_too_long")
+        raise _refusal("case_number_too_long")
     plain = fold(text).translate(_BRACKETS)
     found = _FORM.fullmatch(plain)
     if found is None:
-        raise CaseNumberError("old_case_number" if _OLD_FORM.fullmatch(plain) else "bad_case_number")
+        raise _refusal("old_case_number" if _OLD_FORM.fullmatch(plain) else "bad_case_number")
     year, court, kind, sequence = int(found[1]), found[2], found[3], int(found[4])
     if not FIRST_YEAR <= year <= LAST_YEAR:
-        raise CaseNumberError("bad_case_year")
+        raise _refusal("bad_case_year")
     if not is_court_code(court):
-        raise CaseNumberError("unknown_court_code")
+        raise _refusal("unknown_court_code")
     if not is_case_type(kind):
-        raise CaseNumberError("unknown_case_type")
+        raise _refusal("unknown_case_type")
     if sequence == 0:
-        raise CaseNumberError("bad_case_number")
+        raise _refusal("bad_case_number")
     return CaseNumber(year, court, kind, sequence, _part(found[5]))
 
 
@@ -191,7 +187,7 @@ def _part(text: str | None) -> str:
         head = "" if not tens else "十" if tens == 1 else f"{_PARTS[tens - 1]}十"
         return head + (_PARTS[ones - 1] if ones else "")
     if _PART.fullmatch(text) is None:
-        raise CaseNumberError("bad_case_number")
+        raise _refusal("bad_case_number")
     return text
 
 

@@ -20,6 +20,7 @@ from tests.guards.test_permissions import path_of, routes
 ID = synthetic_cn_id(123_456)
 PHONE = "13800000017"
 NEEDLES = (ID, PHONE, base64.urlsafe_b64encode(ID.encode()).decode().rstrip("="), ID[6:14])
+BASIC = "Basic " + base64.b64encode(f"{ID}:{PHONE}".encode()).decode()
 
 
 class Lines(logging.Handler):
@@ -76,14 +77,14 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/v1/members", {"headers": {"Authorization": f"Bearer {ID}"}}),
     ("GET", "/v1/members", {"headers": {"Authorization": f"DPoP {ID}", "DPoP": ID}}),
     ("GET", "/v1/members", {"headers": {"X-Forwarded-For": PHONE}}),
-    ("GET", "/v1/members", {"headers": {"Authorization": "Basic " + base64.b64encode(f"{ID}:{PHONE}".encode()).decode()}}),
+    ("GET", "/v1/members", {"headers": {"Authorization": BASIC}}),
     ("POST", "/v1/lookups", {"json": {"purpose": "contact", "subject": [{"epoch": 1, "token": ID}], "ground": {}}}),
     ("POST", "/v1/lookups", {"json": {ID: PHONE}}),
     ("POST", "/v1/lookups", {"data": f'{{"x": "{ID}', "content_type": "application/json"}),
     ("POST", "/v1/lookups", {"data": ID, "content_type": "text/plain"}),
     ("POST", "/v1/lookups", {"data": ID, "content_type": f"application/{ID}"}),
     ("POST", "/v1/cases", {"json": {"creditor_ref": ID}, "headers": {"Idempotency-Key": ID}}),
-    ("POST", "/v1/cases/bulk", {"data": json.dumps({"creditor_ref": ID}) + "\n" + ID, "content_type": "application/x-ndjson"}),
+    ("POST", "/v1/cases/bulk", {"data": f'{{"creditor_ref": "{ID}"}}\n{ID}', "content_type": "application/x-ndjson"}),
     ("POST", "/v1/subjects/evaluations", {"json": {"data_set": "debtor", "epoch": 1, "elements": [ID]}}),
     ("POST", "/oauth/token", {"data": {"grant_type": ID, "client_id": PHONE, "scope": ID}}),
     ("POST", "/oauth/token", {"data": {"grant_type": "client_credentials", "client_assertion": f"{ID}.{ID}.{ID}"}}),
