@@ -5,8 +5,12 @@ import binascii
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from limits import parse
 
 from .errors import ConfigError
 
@@ -20,8 +24,8 @@ class Config:
     mode: str = "development"
     issuer: str = "http://127.0.0.1:8080"
     registry_name: str = "共信示范登记处 Gongxin demonstration registry"
-    database_url: str = ""
-    migration_database_url: str = ""
+    database_url: str = field(default="", repr=False)
+    migration_database_url: str = field(default="", repr=False)
     data_dir: Path = Path("var")
     synthetic: bool = True
     debug: bool = False
@@ -30,7 +34,7 @@ class Config:
     trusted_proxies: tuple[str, ...] = ()
     rate_limit: str = "6000/minute"
     anonymous_rate_limit: str = "600/minute"
-    rate_storage: str = "memory://"
+    rate_storage: str = field(default="memory://", repr=False)
     token_seconds: int = 300
     dpop_nonce: bool = False
     max_body_bytes: int = 8 * 1024 * 1024
@@ -71,7 +75,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         values.setdefault("pepper", _secret(DEVELOPMENT_SECRET))
     config = Config(**values)
     if config.production:
-        faults.extend(production_faults(config))
+        told = {fault.split(":")[0] for fault in faults}
+        faults.extend(fault for fault in production_faults(config) if fault.split(":")[0] not in told)
     if faults:
         raise ConfigError("refusing to start:\n  " + "\n  ".join(faults))
     return config
@@ -82,6 +87,8 @@ def production_faults(config: Config) -> list[str]:
     faults = []
     if not config.database_url:
         faults.append("GONGXIN_DATABASE_URL: missing; production needs a PostgreSQL DSN for the web role")
+    if config.database_url and _user(config.database_url) == _user(config.migration_database_url):
+        faults.append("GONGXIN_DATABASE_URL: the web role must not be the role that migrates and owns the tables")
     if not config.issuer.startswith("https://"):
         faults.append("GONGXIN_ISSUER: must be the public https:// address")
     for name, secret in (("MASTER_KEY", config.master_key), ("PEPPER", config.pepper)):
@@ -105,9 +112,15 @@ def production_faults(config: Config) -> list[str]:
     return faults
 
 
+def _user(dsn: str) -> str | None:
+    """The role a DSN logs in as, None where it names none."""
+    parts = urlsplit(dsn)
+    return parts.username or parse_qs(parts.query).get("user", [None])[0] if dsn else ""
+
+
 def _secret(text: str) -> bytes:
     try:
-        value = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        value = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as fault:
         raise ValueError("must be base64url of 32 bytes") from fault
     if len(value) != 32:
@@ -134,8 +147,37 @@ def _positive(text: str) -> int:
 
 
 def _address(text: str) -> str:
-    if not text.startswith(("http://", "https://")) or text.endswith("/"):
-        raise ValueError("must be an http(s) address without a slash at its end")
+    parts = urlsplit(text)
+    plain = not (parts.query or parts.fragment or parts.username or text.endswith("/"))
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not plain or not text.isascii():
+        raise ValueError("must be an http(s) address without query, user or a slash at its end")
+    return text
+
+
+def _proxies(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    for entry in found:
+        try:
+            network = None if entry == "unix" else ip_network(entry, strict=False)
+        except ValueError as fault:
+            raise ValueError("must be addresses or networks separated by commas, or `unix`") from fault
+        if network is not None and network.prefixlen == 0:
+            raise ValueError("must not trust every address")
+    return found
+
+
+def _rate(text: str) -> str:
+    try:
+        parse(text)
+    except ValueError as fault:
+        raise ValueError("must be a rate such as 6000/minute") from fault
+    return text
+
+
+def _storage(text: str) -> str:
+    scheme = urlsplit(text).scheme
+    if scheme not in {"memory", "redis", "rediss", "redis+unix", "valkey", "valkeys", "valkey+unix"}:
+        raise ValueError("must be memory:// or the address of a Redis or Valkey")
     return text
 
 
@@ -156,10 +198,10 @@ _READERS: dict[str, Any] = {
     "DEBUG": _flag,
     "MASTER_KEY": _secret,
     "PEPPER": _secret,
-    "TRUSTED_PROXIES": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
-    "RATE_LIMIT": str,
-    "ANONYMOUS_RATE_LIMIT": str,
-    "RATE_STORAGE": str,
+    "TRUSTED_PROXIES": _proxies,
+    "RATE_LIMIT": _rate,
+    "ANONYMOUS_RATE_LIMIT": _rate,
+    "RATE_STORAGE": _storage,
     "TOKEN_SECONDS": _positive,
     "DPOP_NONCE": _flag,
     "MAX_BODY_BYTES": _positive,
