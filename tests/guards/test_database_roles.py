@@ -256,10 +256,10 @@ def test_without_naming_its_caller_a_transaction_reads_nothing(web: Connection) 
 
 
 def test_the_owner_itself_cannot_change_history(owner: Connection) -> None:
+    tried = []
     for table in append_only(owner):
-        with owner.begin_nested() as inner:
-            count = owner.scalar(text(f"select count(*) from {table}"))
-            if count:
-                with pytest.raises(DBAPIError, match="never changed"):
-                    owner.execute(text(f"delete from {table}"))
-            inner.rollback()
+        if owner.scalar(text(f"select count(*) from {table}")):
+            with pytest.raises(DBAPIError, match="never changed"), owner.begin_nested():
+                owner.execute(text(f"delete from {table}"))
+            tried.append(table)
+    assert "disclosure_policies" in tried

@@ -73,6 +73,8 @@ REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", f"/v1/members?cursor={PHONE}&cursor={PHONE}", {}),
     ("GET", f"/v1/members?state={ID}&limit=x", {}),
     ("GET", "/healthz", {"headers": {"X-Request-Id": ID}}),
+    ("GET", "/healthz", {"headers": {"X-Request-Id": f"req{ID}abcd"}}),
+    ("GET", "/healthz", {"headers": {"X-Request-Id": f"bank-{PHONE}-0000a"}}),
     ("GET", "/healthz", {"headers": {"User-Agent": ID, "Referer": f"http://localhost/{ID}", "Cookie": f"id={ID}"}}),
     ("GET", "/v1/members", {"headers": {"Authorization": f"Bearer {ID}"}}),
     ("GET", "/v1/members", {"headers": {"Authorization": f"DPoP {ID}", "DPoP": ID}}),
