@@ -1,5 +1,6 @@
 """What every operation shares: who may, what is read, how it is refused, which headers answer."""
 
+import json
 import re
 from dataclasses import replace
 from io import BytesIO
@@ -12,9 +13,9 @@ from gongxin.config import Config
 from gongxin.web import guards, permissions
 from gongxin.web.permissions import PERMISSIONS, Permission
 from gongxin_wire.identifiers import synthetic_cn_id
-from tests.api.web_probe import Probe, probe, probe_config
+from tests.api.web_probe import Probe, logged, probe, probe_config
 
-__all__ = ["probe", "probe_config"]
+__all__ = ["logged", "probe", "probe_config"]
 
 
 def refused(answer: Any, status: int, code: str) -> None:
@@ -276,12 +277,15 @@ def test_a_deprecated_operation_says_since_when_and_until_when(probe: Probe) -> 
     assert "Deprecation" not in probe.call("GET", "/v1/probe/open").headers
 
 
-def test_a_fault_of_ours_tells_nothing_but_its_request_id(probe: Probe, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_of_ours_tells_nothing_but_its_request_id(probe: Probe, logged: BytesIO) -> None:
     answer = probe.make("secretname", fail="fault")
     refused(answer, 500, "internal")
     assert "secretname" not in answer.text
-    logged = capfd.readouterr().err
-    assert "secretname" not in logged
+    line = json.loads(logged.getvalue().splitlines()[0])
+    told = (line["event"], line["error"], line["request_id"])
+    assert told == ("fault", "ZeroDivisionError", answer.json["request_id"])
+    assert line["where"][-1].endswith("_transact")
+    assert b"secretname" not in logged.getvalue()
 
 
 class TestLimits:

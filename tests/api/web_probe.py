@@ -6,17 +6,20 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
+from io import BytesIO
 from typing import Any
 
 import pytest
+import structlog
 from flask import Flask, Request, Response, request
 from marshmallow import Schema, fields, validate
 from sqlalchemy import Engine, text
 
+from gongxin import logs
 from gongxin.app import create_app
 from gongxin.config import Config
 from gongxin.errors import Conflict, Unauthenticated
-from gongxin.web import permissions
+from gongxin.web import limits, permissions, problems
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.caller import Caller
 from gongxin.web.permissions import Permission
@@ -128,6 +131,20 @@ def _blueprint(probe: Probe) -> Blueprint:
         return Response(json.dumps({}), mimetype="application/json")
 
     return blp
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> BytesIO:
+    """What the registry logs from here on, as it would stand on standard error."""
+    found = BytesIO()
+    logs.configure()
+    settings = structlog.get_config()
+    logger = structlog.wrap_logger(
+        structlog.BytesLogger(found), processors=settings["processors"], wrapper_class=settings["wrapper_class"]
+    )
+    for module in (logs, problems, limits):
+        monkeypatch.setattr(module, "log", logger)
+    return found
 
 
 @pytest.fixture

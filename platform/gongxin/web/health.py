@@ -6,6 +6,7 @@ from typing import Any
 from flask import current_app, render_template
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
 
 from gongxin import migrate
 from gongxin.errors import NotFound, Unavailable
@@ -53,7 +54,11 @@ def live(_call: Call) -> dict[str, str]:
 @blp.operation("health.ready", "GET", "/readyz", answer=_STATE, example={"status": "ready"})
 def ready(call: Call) -> dict[str, str]:
     """就绪检查 Whether the database answers and is migrated to the version of this code."""
-    if call.session.scalar(text("select version_num from alembic_version")) != migrate.head():
+    try:
+        version = call.session.scalar(text("select version_num from alembic_version"))
+    except ProgrammingError:  # no such table, or none that the web role may read
+        version = None
+    if version != migrate.head():
         raise Unavailable(
             "not_migrated",
             zh="数据库版本与程序不符",
