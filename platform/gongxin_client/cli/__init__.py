@@ -1,0 +1,30 @@
+"""`gongxin-member`: the member's command line. Help and messages are Chinese first, then English.
+
+| exit code | 含义 | meaning |
+|---|---|---|
+| 0 | 完成 | done |
+| 1 | 部分行被拒，或查询依据未被接受 | some lines were refused, or a look-up had no ground |
+| 2 | 用法或输入有误，未发送 | usage or input is wrong; nothing was sent |
+| 3 | 登记处拒绝 | the registry refused |
+| 4 | 连不上或暂不可用 | not reachable, or unavailable |
+| 5 | 核对失败：回执、证明或密钥不成立 | verification failed: a receipt, a proof or a key does not hold |
+"""
+
+import click
+
+from . import asking, cases, importer, setup
+
+EPILOG = (
+    "退出码 Exit codes: 0 完成 done; 1 部分行被拒或依据未被接受 some refused or no ground; 2 输入有误 bad input; "
+    "3 登记处拒绝 refused; 4 不可用 unavailable; 5 核对失败 verification failed."
+)
+
+
+@click.group(epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gongxin", prog_name="gongxin-member", message="%(prog)s %(version)s")
+def main() -> None:
+    """共信会员命令行 The Gongxin member's command line."""
+
+
+for command in (*setup.COMMANDS, *cases.COMMANDS, *importer.COMMANDS, *asking.COMMANDS):
+    main.add_command(command)
