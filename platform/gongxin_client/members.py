@@ -47,7 +47,7 @@ class Members:
         """Our clients."""
         return list(self._pages("/v1/clients", "keys.write", {}))
 
-    def keys(self, client_id: str | None = None) -> list[dict[str, Any]]:
+    def client_keys(self, client_id: str | None = None) -> list[dict[str, Any]]:
         """The public keys of a client (this one by default)."""
         return list(self._pages(self._keys_path(client_id), "keys.write", {}))
 

@@ -1,8 +1,6 @@
 """lookup, lookup-file, lookups, subject-access, verify."""
 
-import csv
 import json
-import os
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -14,7 +12,7 @@ from .. import profile as profiles
 from .. import receipts
 from ..errors import BadInput, NoGround, StaleAnswer, Withheld
 from ..importing.columns import Mapping, fold
-from ..importing.run import safe_cell
+from ..importing.listing import Listing
 from ..importing.sheet import examine, rows
 from ..importing.values import clean
 from ..lookups import BY_CASE, PURPOSES
@@ -27,6 +25,7 @@ OFFICER = click.option("--officer", help="经办人（监管查询必填） Offi
 SAVE = click.option(
     "--save", "save_to", type=click.Path(path_type=Path), help="保存问、答与回执 Keep question, answer, receipt."
 )
+HEADER_ANSWERS = ("行号 row", "ground", "contact", "result", "stop_flags", "legal_class", "as_of", "lookup_id")
 _WORDS = {
     "forbidden": "不得联系 MUST NOT be contacted",
     "not_forbidden": "未见停催标记 no stop flag",
@@ -80,24 +79,11 @@ def lookup_file(out: Output, file: Path, output: Path, purpose: str, officer: st
     if not {"ground", "id_number"} <= _known(header).keys():
         raise BadInput("column_missing", "缺少 ground 或证件号码列", "A column ground or id_number is missing")
     counts = {"forbidden": 0, "not_forbidden": 0, "unknown": 0}
-    with out.registry() as registry, open(output, "w", encoding="utf-8-sig", newline="", opener=_private) as target:
-        writer = csv.writer(target)
-        writer.writerow(["行号 row", "ground", "contact", "result", "stop_flags", "legal_class", "as_of", "lookup_id"])
+    with out.registry() as registry, Listing(output, HEADER_ANSWERS) as listing:
         for row, ground, answer in _ask_rows(registry, rows(sheet), header, purpose, officer):
-            word = contact_word(answer) if answer is not None else "unknown"
+            word = "unknown" if answer is None else contact_word(answer)
             counts[word] += 1
-            told = (
-                [
-                    answer.result,
-                    " ".join(answer.stop_flags or ()),
-                    answer.legal_class or "",
-                    answer.as_of.isoformat(),
-                    answer.lookup_id,
-                ]
-                if answer
-                else ["refused"]
-            )
-            writer.writerow([row, safe_cell(ground), word, *told])
+            listing.row(row, ground, word, *(["refused"] if answer is None else _told(answer)))
     out.show(counts, [f"{_WORDS[word]}: {count}" for word, count in counts.items()])
     return PARTLY if counts["unknown"] else 0
 
@@ -211,8 +197,9 @@ def _ask_rows(
             yield row, text, next(answers) if question is not None else None
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+def _told(answer: Answer) -> list[str]:
+    flags, legal = " ".join(answer.stop_flags or ()), answer.legal_class or ""
+    return [answer.result, flags, legal, answer.as_of.isoformat(), answer.lookup_id]
 
 
 COMMANDS = (lookup, lookup_file, own_lookups, subject_access, verify)

@@ -78,7 +78,8 @@ def command(name: str, **settings: Any) -> Callable[[Callable[..., int | None]],
         wrapped = click.option(
             "--profile", type=click.Path(path_type=Path), help="会员配置文件 The profile (gongxin-member.toml)."
         )(wrapped)
-        made: click.Command = click.command(name, **settings)(wrapped)
+        make: Any = click.command
+        made: click.Command = make(name, **settings)(wrapped)
         return made
 
     return decorate

@@ -65,7 +65,7 @@ def keys_add(out: Output, file: Path, passphrase_file: Path | None) -> None:
 def keys_list(out: Output) -> None:
     """列出已登记的公钥 List the registered keys of this client."""
     with out.registry() as registry:
-        found = registry.keys()
+        found = registry.client_keys()
     out.show(
         {"keys": found},
         [" ".join(str(v) for v in (k.get("kid"), k.get("state", ""), k.get("expires_at", ""))) for k in found],

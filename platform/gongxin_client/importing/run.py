@@ -1,14 +1,12 @@
 """The import: examine, check, send chunk by chunk with the journal one step ahead, report."""
 
-import csv
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from .. import clock
 from ..auth import new_key
@@ -18,6 +16,7 @@ from ..registry import Registry
 from . import journal as journals
 from .columns import Mapping, find_columns
 from .journal import Journal, Outcome
+from .listing import Listing
 from .sheet import Sheet, examine, rows
 from .values import RowFault, read_case
 
@@ -25,7 +24,6 @@ CHUNK_ROWS = 2_000
 MAX_CHUNK_ROWS = 10_000
 HEADER_REFUSED = ("行号 row", "编码 code", "字段 field", "原因", "reason")
 HEADER_CASES = ("creditor_ref", "case_id", "status")
-_FORMULA = "=+-@\t\r|"
 Fault = tuple[int, str, str, str, str]
 """(row, code, field, zh, en)."""
 
@@ -79,7 +77,7 @@ def import_cases(
     with journals.opened(source.with_name(source.name + ".journal"), start, fresh=fresh) as journal:
         resumed = bool(journal.keys or journal.done)
         today = date.fromisoformat(journal.start["today"])
-        with _Output(refused_path, HEADER_REFUSED) as refused, _Output(cases_path, HEADER_CASES) as registered:
+        with Listing(refused_path, HEADER_REFUSED) as refused, Listing(cases_path, HEADER_CASES) as registered:
             counts = {"created": 0, "exists": 0, "refused": 0}
             total = 0
             for chunk, cases, faults in _chunks(sheet, columns, mapping, today, chunk_rows):
@@ -113,7 +111,7 @@ def _dry_run(
     progress: Callable[[int, int], None] | None,
 ) -> Report:
     total = refused = 0
-    with _Output(refused_path, HEADER_REFUSED) as out:
+    with Listing(refused_path, HEADER_REFUSED) as out:
         for chunk, cases, faults in _chunks(sheet, columns, mapping, clock.today(), CHUNK_ROWS):
             total, refused = total + len(cases) + len(faults), refused + len(faults)
             for fault in faults:
@@ -176,33 +174,3 @@ def _outcome(row: int, result: LineResult) -> Outcome:
     return row, "refused", {
         "code": problem.code, "zh": problem.zh, "en": problem.en, "field": (problem.pointer or "").strip("/"),
     }  # fmt: skip
-
-
-class _Output:
-    """A CSV in UTF-8 with BOM, cells safe from formulas, that takes its name when it is whole; mode 0600."""
-
-    def __init__(self, path: Path, header: tuple[str, ...]) -> None:
-        self._path, self._partial = path, path.with_name(path.name + ".partial")
-        self._header = header
-        self._file: IO[str] | None = None
-
-    def __enter__(self) -> "_Output":
-        handle = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self._file = open(handle, "w", encoding="utf-8-sig", newline="")
-        self._writer = csv.writer(self._file)
-        self._writer.writerow(self._header)
-        return self
-
-    def row(self, *cells: Any) -> None:
-        self._writer.writerow([safe_cell(str(cell)) for cell in cells])
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        assert self._file is not None
-        self._file.close()
-        if kind is None:
-            os.replace(self._partial, self._path)
-
-
-def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return "'" + text if text[:1] in _FORMULA and text else text
