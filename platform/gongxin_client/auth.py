@@ -203,14 +203,16 @@ class Connection:
         if repeat is None:
             repeat = Repeat.ALWAYS if method == "GET" or key is not None else Repeat.UNHEARD
         response = self.http.exchange(build, repeat)
-        if scope is not None:
-            fresh = self.tokens.prover.hear(response, "resource")
-            if response.status_code == 401:
-                # Refused before anything was done: either the proof wants the nonce, or the token has ended.
-                if not fresh:
-                    self.tokens.forget(used[-1])
-                response = self.http.exchange(build, repeat)
-                self.tokens.prover.hear(response, "resource")
+        for _ in range(2):
+            # Refused before anything was done: either the proof wants the nonce given now, or the token has ended.
+            fresh = scope is not None and self.tokens.prover.hear(response, "resource")
+            if scope is None or response.status_code != 401:
+                break
+            if not fresh:
+                self.tokens.forget(used[-1])
+            response = self.http.exchange(build, repeat)
+            if not fresh:
+                break
         if not response.is_success:
             raise error_of(response)
         return response

@@ -164,6 +164,8 @@ def error_of(response: httpx.Response) -> ClientError:
         body = None
     if not isinstance(body, dict):
         body = {}
+    if isinstance(body.get("error"), str):
+        return _oauth_error(status, body, response)
     if not 400 <= status < 500:
         if 300 <= status < 400:
             return Unavailable(
@@ -177,8 +179,6 @@ def error_of(response: httpx.Response) -> ClientError:
             _string(body, "fix") or "稍后重试。",
             _string(body, "fix_en") or "Try again later.",
         )
-    if "error" in body and "code" not in body:
-        return _oauth_error(status, body, response)
     return Refused(
         _string(body, "code") or f"http_{status}",
         _string(body, "title") or "请求被拒绝",
@@ -193,13 +193,22 @@ def error_of(response: httpx.Response) -> ClientError:
     )
 
 
-def _oauth_error(status: int, body: dict[str, Any], response: httpx.Response) -> Refused:
-    code = _string(body, "error") or "error"
-    zh, en, fix_zh, fix_en = _OAUTH.get(code, ("登记处未发给令牌", "The registry gave no token", "", ""))
-    told = _string(body, "error_description")
+def _oauth_error(status: int, body: dict[str, Any], response: httpx.Response) -> ClientError:
+    """RFC 6749's form, in the registry's own words where it gives them."""
+    error = _string(body, "error")
+    zh, en, fix_zh, fix_en = _OAUTH.get(error, ("登记处未发给令牌", "The registry gave no token", "", ""))
+    told = (
+        _string(body, "code") or error or f"http_{status}",
+        _string(body, "error_description_zh") or zh,
+        _string(body, "error_description") or en,
+        _string(body, "fix") or fix_zh,
+        _string(body, "fix_en") or fix_en,
+    )
+    if not 400 <= status < 500:
+        return Unavailable(*told)
     return Refused(
-        code, zh, f"{en} ({told})" if told else en, fix_zh, fix_en, status=status,
-        request_id=response.headers.get("X-Request-Id", ""), retry_after=retry_after(response),
+        *told, status=status, extra={"error": error}, retry_after=retry_after(response),
+        request_id=_string(body, "request_id") or response.headers.get("X-Request-Id", ""),
     )  # fmt: skip
 
 

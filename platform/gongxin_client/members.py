@@ -62,7 +62,7 @@ class Members:
     def retire_key(self, kid: str, *, client_id: str | None = None) -> None:
         """Retires a key; tokens asked for with it are refused from then on."""
         path = f"{self._keys_path(client_id)}/{quote(kid, safe='')}/retirement"
-        self.connection.call("POST", path, scope="keys.write", json_body={})
+        self.connection.call("POST", path, scope="keys.write")
 
     # --- for the association --------------------------------------------------------------------------------------
 

@@ -267,6 +267,35 @@ def test_the_assertion_is_for_the_issuer_once_and_for_a_minute(alg: str) -> None
     assert jwt.get_unverified_header(texts[0])["kid"] == profile.key.kid
 
 
+def test_the_registry_s_own_words_about_a_refused_token_are_kept(fake: FakeRegistry) -> None:
+    told = {
+        "error": "invalid_client", "error_description": "EN", "error_description_zh": "中", "code": "member_suspended",
+        "fix": "改", "fix_en": "fix", "request_id": "r9",
+    }  # fmt: skip
+    fake.hooks.append(failing("/oauth/token", httpx.Response(401, json=told)))
+    with pytest.raises(Refused) as caught:
+        fake.registry().me()
+    error = caught.value
+    assert (error.code, error.zh, error.en, error.fix_zh, error.request_id) == (
+        "member_suspended",
+        "中",
+        "EN",
+        "改",
+        "r9",
+    )
+    assert error.extra == {"error": "invalid_client"}
+
+
+def test_a_token_that_ended_while_the_nonce_changed_is_replaced_all_the_same(fake: FakeRegistry) -> None:
+    registry = fake.registry()
+    registry.me()
+    moved = problem(401, "token_expired")
+    moved.headers["DPoP-Nonce"] = "n2"
+    fake.hooks.append(failing("/v1/members/me", moved, problem(401, "token_expired")))
+    registry.me()
+    assert fake.count("/oauth/token") == 2
+
+
 # --- proofs -----------------------------------------------------------------------------------------------------------
 
 

@@ -31,6 +31,14 @@ def fake() -> FakeRegistry:
     return FakeRegistry()
 
 
+def swapped(receipt: str) -> str:
+    """The signature with one bit turned."""
+    head, body, signature = receipt.split(".")
+    raw = bytearray(unb64u(signature))
+    raw[5] ^= 1
+    return f"{head}.{body}.{b64u(bytes(raw))}"
+
+
 def x_of(fake: FakeRegistry) -> str:
     return b64u(fake.receipt_key.public_key().public_bytes_raw())
 
@@ -179,7 +187,7 @@ def test_an_answer_comes_only_with_a_receipt_that_holds(fake: FakeRegistry) -> N
     "spoil",
     [
         lambda reply: reply["answers"].__setitem__(0, dict(CLEAR)),
-        lambda reply: reply.__setitem__("receipt", reply["receipt"][:-2] + "AA"),
+        lambda reply: reply.__setitem__("receipt", swapped(reply["receipt"])),
         lambda reply: reply.__setitem__("fresh_until", "2099-01-01T00:00:00.000Z"),
     ],
 )
