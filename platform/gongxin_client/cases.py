@@ -81,9 +81,9 @@ class Cases:
             yield from self._bulk("/v1/cases/keys", body, len(batch), None, offset)
             offset += len(batch)
 
-    def add_reference(self, case_id: str, kind: str, reference: str) -> Case:
-        """Adds a 案号 (`court_case`) or a mediation file (`mediation_file`) to a case."""
-        body = {"kind": kind, "reference": reference}
+    def add_reference(self, case_id: str, kind: str, reference: str, *, member_id: str | None = None) -> Case:
+        """Adds a 案号 (`court_case`), or a mediation file (`mediation_file`) with the mediator's `member_id`."""
+        body = _given(kind=kind, reference=reference, member_id=member_id)
         return Case.read(self._write(f"/v1/cases/{_part(case_id)}/references", "cases.write", body))
 
     # --- placing --------------------------------------------------------------------------------------------------
@@ -198,6 +198,11 @@ class Cases:
         body = _event(axis, status, effective_on, basis, court_case_number)
         path = f"/v1/court-events/{_part(court_event_id)}/corrections"
         return CourtEvent.read(self._write(path, "court_events.write", body))
+
+    def withdraw_court_event(self, court_event_id: str, reason: str) -> CourtEvent:
+        """Withdraws a court event of one's own; it stays on record, without effect."""
+        path = f"/v1/court-events/{_part(court_event_id)}/withdrawal"
+        return CourtEvent.read(self._write(path, "court_events.write", {"reason": reason}))
 
     def court_events(self, court_case_number: str | None = None) -> Iterator[CourtEvent]:
         """The court's own events, page by page."""
@@ -317,7 +322,7 @@ def _event(axis: str, status: str, on: date, basis: str | None, court_case_numbe
 def _references(references: Sequence[Reference]) -> dict[str, Any]:
     if not references:
         return {}
-    return {"references": [{"kind": entry.kind, "reference": entry.reference} for entry in references]}
+    return {"references": [_given(kind=r.kind, reference=r.reference, member_id=r.member_id) for r in references]}
 
 
 def _part(identifier: str) -> str:

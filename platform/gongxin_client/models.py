@@ -41,10 +41,12 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a case carries besides: `kind` court_case (案号) or mediation_file."""
+    """What a case carries besides: `kind` court_case (案号), or mediation_file, which names its mediator's member id
+    when it is given (answers do not repeat it)."""
 
     kind: str
     reference: str
+    member_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,8 @@ def test_a_case_is_registered_from_a_file_with_the_number(run: Run, fake: FakeRe
     told = run("register", "--ref", "JJ1", "--opened-on", "2026-03-04", "--id-file", "id.txt", "--json",
                "--court-case", "（2025）沪0115民初1号")  # fmt: skip
     assert told.exit_code == 0, told.output
-    assert json.loads(told.stdout)["references"] == [{"kind": "court_case", "reference": "（2025）沪0115民初1号"}]
+    [reference] = json.loads(told.stdout)["references"]
+    assert (reference["kind"], reference["reference"]) == ("court_case", "（2025）沪0115民初1号")
     assert fake.cases["JJ1"][1]["opened_on"] == "2026-03-04"
 
 

@@ -20,15 +20,23 @@ BY_REF = click.option("--ref", "by_ref", is_flag=True, help="CASE 是本机构�
 @click.option("--opened-on", type=DAY, required=True, help="立案日期 Opened on.")
 @click.option("--court-case", help="案号 Court case number.")
 @click.option("--mediation-file", help="调解案卷号 Mediation file.")
+@click.option("--mediator", help="调解机构的会员编号 The mediator's member id.")
 @KIND
 @ID_FILE
 def register(
-    out: Output, creditor_ref: str, opened_on: datetime, court_case: str | None, mediation_file: str | None, kind: str,
+    out: Output,
+    creditor_ref: str,
+    opened_on: datetime,
+    court_case: str | None,
+    mediation_file: str | None,
+    mediator: str | None,
+    kind: str,
     id_file: Any,
-) -> None:  # fmt: skip
+) -> None:
     """登记一个案件 Register one case."""
-    given = (("court_case", court_case), ("mediation_file", mediation_file))
-    references = [Reference(name, text) for name, text in given if text]
+    references = [Reference("court_case", court_case)] if court_case else []
+    if mediation_file:
+        references.append(Reference("mediation_file", mediation_file, mediator))
     subject = read_identifier(kind, id_file)
     with out.registry() as registry:
         case = registry.register_case(creditor_ref, subject, opened_on=opened_on.date(), references=references)

@@ -8,6 +8,7 @@ id_number = "客户证件号"
 [file]
 delimiter = "|"                # one character; a comma by default
 default_kind = "cn_id"         # where no column tells the kind
+reference_prefix = "L"         # put before each reference: digits alone may read as a bank card
 """
 
 import hashlib
@@ -40,6 +41,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
     ),
     "court_case": ("案号", "法院案号", "court_case"),
     "mediation_file": ("调解案卷号", "调解号", "mediation_file"),
+    "mediator_id": ("调解机构编号", "mediator_id"),
 }  # fmt: skip
 KIND_WORDS = {
     "身份证": "cn_id", "居民身份证": "cn_id", "二代身份证": "cn_id", "中国居民身份证": "cn_id", "临时身份证": "cn_id",
@@ -57,11 +59,12 @@ class Mapping:
     id_kinds: dict[str, str] = field(default_factory=dict)
     delimiter: str = ","
     default_kind: str = "cn_id"
+    reference_prefix: str = ""
 
     @property
     def digest(self) -> str:
         """Of what it maps: a journal belongs to one mapping."""
-        body = [self.columns, self.id_kinds, self.delimiter, self.default_kind]
+        body = [self.columns, self.id_kinds, self.delimiter, self.default_kind, self.reference_prefix]
         return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
     def kind_of(self, word: str) -> str | None:
@@ -85,13 +88,15 @@ def read_mapping(path: str | Path) -> Mapping:
     columns, kinds, file = (_table(body, name) for name in ("columns", "id_kinds", "file"))
     unknown = [*(body.keys() - {"columns", "id_kinds", "file"}), *(columns.keys() - HEADERS.keys())]
     unknown += [kind for kind in kinds.values() if kind not in KINDS]
-    unknown += file.keys() - {"delimiter", "default_kind"}
+    unknown += file.keys() - {"delimiter", "default_kind", "reference_prefix"}
     if unknown:
         raise _unknown(", ".join(sorted(unknown)))
     delimiter, default = file.get("delimiter", ","), file.get("default_kind", "cn_id")
-    if len(delimiter) != 1 or delimiter in '"\r\n' or default not in KINDS:
+    prefix = file.get("reference_prefix", "")
+    sound = prefix == "" or (prefix.isascii() and prefix.isalnum() and len(prefix) <= 8)
+    if len(delimiter) != 1 or delimiter in '"\r\n' or default not in KINDS or not sound:
         raise _unknown("file")
-    return Mapping(columns, {fold(word): kind for word, kind in kinds.items()}, delimiter, default)
+    return Mapping(columns, {fold(word): kind for word, kind in kinds.items()}, delimiter, default, prefix)
 
 
 def _table(body: dict[str, Any], name: str) -> dict[str, str]:

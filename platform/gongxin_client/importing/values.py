@@ -20,8 +20,11 @@ _DATE = re.compile(
     r"([0-9]{4})(?:([-/.])([0-9]{1,2})\2([0-9]{1,2})|([0-9]{2})([0-9]{2})|年([0-9]{1,2})月([0-9]{1,2})日)"
     r"(?: 0?0:00(?::00)?)?"
 )
-_EARLIEST = date(1950, 1, 1)
-_MAX_REF, _MAX_CELL = 64, 200
+_EARLIEST = date(1980, 1, 1)
+_MAX_CELL = 200
+_EDGE = "0-9A-Za-z\u4e00-\u9fff()_./:#+@=-"
+_REFERENCE = re.compile(f"[{_EDGE}](?:[ {_EDGE}]{{0,62}}[{_EDGE}])?")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _FILE_NUMBER = re.compile(r"[^\W_](?:[\w()/.:#-]{0,62}[\w)])?")
 _PERSONAL = {
     "id_card": ("身份证号码", "an ID number"), "phone": ("手机号码", "a phone number"),
@@ -45,7 +48,7 @@ def read_case(cells: Sequence[str], columns: dict[str, int], mapping: Mapping, t
     if len(cells) <= widest:
         raise RowFault("row_too_short", "该行列数不足", "The row has too few columns")
     cell = {name: clean(cells[at]) for name, at in columns.items()}
-    reference = _reference_of(cell["creditor_ref"])
+    reference = _reference_of(mapping.reference_prefix, cell["creditor_ref"])
     kind_word = cell.get("id_kind", "")
     kind = mapping.kind_of(kind_word) if kind_word else mapping.default_kind
     if kind is None:
@@ -68,7 +71,7 @@ def clean(cell: str) -> str:
 
 def read_date(text: str, today: date) -> date:
     """2025-03-04, 2025/3/4, 2025.3.4, 20250304 or 2025年3月4日, full width or half, with 00:00 at most. Raises
-    RowFault: no such day, before 1950, after today."""
+    RowFault: no such day, before 1980, after today."""
     plain = " ".join(clean(text).split())
     found = _DATE.fullmatch(plain) or _DATE.fullmatch(plain.replace(" ", ""))
     if found is None:
@@ -81,19 +84,20 @@ def read_date(text: str, today: date) -> date:
         raise RowFault("no_such_day", "日期不存在", "There is no such day", "opened_on") from None
     if value < _EARLIEST or value > today:
         raise RowFault(
-            "date_out_of_range", "日期早于 1950 年或晚于今天", "The day is before 1950 or after today", "opened_on"
+            "date_out_of_range", "日期早于 1980 年或晚于今天", "The day is before 1980 or after today", "opened_on"
         )
     return value
 
 
-def _reference_of(text: str) -> str:
+def _reference_of(prefix: str, text: str) -> str:
     if not text:
         raise RowFault("no_reference", "缺少编号", "The reference is missing", "creditor_ref")
-    if len(text) > _MAX_REF or not text.isprintable():
+    text = prefix + text
+    if not _REFERENCE.fullmatch(text):
         raise RowFault(
             "bad_reference",
-            "编号应为 1 至 64 个可见字符",
-            "A reference is 1 to 64 printable characters",
+            "编号应为 1 至 64 个字母、数字、汉字或 ()_./:#+@=-",
+            "A reference is 1 to 64 letters, digits, Han characters or ()_./:#+@=-",
             "creditor_ref",
         )
     _refuse_personal(text, "creditor_ref")
@@ -112,7 +116,15 @@ def _references(cell: dict[str, str]) -> tuple[Reference, ...]:
         if not _FILE_NUMBER.fullmatch(plain):
             raise RowFault("bad_file_number", "卷号格式不符", "Not the form of a file number", "mediation_file")
         _refuse_personal(plain, "mediation_file")
-        found.append(Reference("mediation_file", plain))
+        mediator = cell.get("mediator_id", "").lower()
+        if not _UUID.fullmatch(mediator):
+            raise RowFault(
+                "no_mediator",
+                "调解案卷须写明调解机构的会员编号",
+                "A mediation file names its mediator's member id",
+                "mediator_id",
+            )
+        found.append(Reference("mediation_file", plain, mediator))
     return tuple(found)
 
 
@@ -120,4 +132,9 @@ def _refuse_personal(text: str, field: str) -> None:
     finding = find_pii(text)
     if finding is not None:
         zh, en = _PERSONAL.get(finding.kind, ("个人信息", "personal data"))
-        raise RowFault("personal_data_in_reference", f"编号像是{zh}", f"The reference looks like {en}", field)
+        raise RowFault(
+            "personal_data_in_reference",
+            f"编号像是{zh}；若不是，请在列映射中设 reference_prefix",
+            f"The reference looks like {en}; if it is none, set reference_prefix in the mapping",
+            field,
+        )
