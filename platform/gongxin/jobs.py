@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from . import clock
+from .access import service as access
 from .config import Config
 from .db import transaction
 from .disclosure import service as disclosure
@@ -41,9 +42,19 @@ def _forget_answers(session: Session, _config: Config) -> int:
     return idempotency.forget(session, clock.now() - timedelta(days=IDEMPOTENCY_DAYS))
 
 
+def _forget_uses(session: Session, _config: Config) -> int:
+    return access.cleanup(session)
+
+
+def _warn_of_keys(session: Session, _config: Config) -> int:
+    return access.warn_of_expiring_keys(session)
+
+
 JOBS: tuple[Job, ...] = (
     Job("index_lookups", 1, _index_lookups, portion=500),
     Job("forget_answers", 3600, _forget_answers),
+    Job("forget_used_proofs", 60, _forget_uses),
+    Job("warn_of_expiring_keys", 86_400, _warn_of_keys),
 )
 
 

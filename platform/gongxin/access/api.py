@@ -15,7 +15,6 @@ from gongxin.web.runtime import runtime
 from gongxin_wire.canonical import unb64u
 
 from . import clients, grants, metadata, proofs, queries, registry_keys, schemas
-from .models import Client, ClientKey
 from .refusals import ClientRefused, OAuthRefusal
 
 oauth_blp = Blueprint("oauth", url_prefix="/oauth", description="OAuth 2 令牌 Tokens")
@@ -199,36 +198,6 @@ def resource_metadata(call: Call) -> Answer:
 # --- clients --------------------------------------------------------------------------------------------------------
 
 
-def _moment(at: Any) -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at is not None else None
-
-
-def _client(client: Client) -> dict[str, Any]:
-    return {
-        "client_id": str(client.id),
-        "member_id": str(client.member_id),
-        "name": client.name,
-        "auth_method": client.auth_method,
-        "scopes": client.scopes,
-        "state": "active" if client.revoked_at is None else "revoked",
-        "created_at": _moment(client.created_at),
-        "revoked_at": _moment(client.revoked_at),
-    }
-
-
-def _key(key: ClientKey) -> dict[str, Any]:
-    state = "retired" if key.retired_at is not None else "expired" if key.expires_at <= clock.now() else "live"
-    return {
-        "kid": key.kid,
-        "jwk": key.public_jwk,
-        "certificate_sha256": key.kid if key.public_jwk is None else None,
-        "state": state,
-        "created_at": _moment(key.created_at),
-        "expires_at": _moment(key.expires_at),
-        "retired_at": _moment(key.retired_at),
-    }
-
-
 @clients_blp.operation(
     "clients.list",
     "GET",
@@ -243,7 +212,7 @@ def list_clients(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     after = _cursor_id(cursor[0]) if cursor else None
     rows = queries.clients(call.session, member_id=query.get("member_id"), after=after, limit=query["limit"])
     items, following = paging.page(rows, query["limit"], lambda row: [str(row.id)])
-    return {"items": [_client(row) for row in items], "next_cursor": following}
+    return {"items": [schemas.client_out(row) for row in items], "next_cursor": following}
 
 
 def _cursor_id(text: str) -> uuid.UUID:
@@ -276,7 +245,7 @@ def create_client(call: Call, body: dict[str, Any]) -> Answer:
     No secret ever travels in an answer: for `client_secret_basic` the member makes it and gives its SHA-256."""
     secret = body.pop("secret_sha256", None)
     client = clients.create_client(call.session, **body, secret_digest=_digest(secret) if secret else None)
-    return Answer(_client(client), headers={"Location": f"/v1/clients/{client.id}"})
+    return Answer(schemas.client_out(client), headers={"Location": f"/v1/clients/{client.id}"})
 
 
 def _digest(text: str) -> bytes:
@@ -298,7 +267,7 @@ def _digest(text: str) -> bytes:
 )
 def revoke_client(call: Call, client_id: uuid.UUID) -> dict[str, Any]:
     """撤销客户端 Revoke a client: its tokens are refused from now on."""
-    return _client(clients.revoke_client(call.session, client_id))
+    return schemas.client_out(clients.revoke_client(call.session, client_id))
 
 
 @clients_blp.operation(
@@ -311,7 +280,7 @@ def revoke_client(call: Call, client_id: uuid.UUID) -> dict[str, Any]:
 def list_keys(call: Call, client_id: uuid.UUID) -> dict[str, Any]:
     """密钥列表 Every key the client has had, oldest first."""
     queries.get_client(call.session, client_id)
-    return {"items": [_key(key) for key in queries.keys_of(call.session, client_id)]}
+    return {"items": [schemas.key_out(key, clock.now()) for key in queries.keys_of(call.session, client_id)]}
 
 
 @clients_blp.operation(
@@ -333,7 +302,7 @@ def add_key(call: Call, client_id: uuid.UUID, body: dict[str, Any]) -> dict[str,
         certificate=body.get("certificate_sha256"),
         expires_at=body.get("expires_at"),
     )
-    return _key(key)
+    return schemas.key_out(key, clock.now())
 
 
 @clients_blp.operation(
@@ -345,4 +314,4 @@ def add_key(call: Call, client_id: uuid.UUID, body: dict[str, Any]) -> dict[str,
 )
 def retire_key(call: Call, client_id: uuid.UUID, kid: str) -> dict[str, Any]:
     """停用密钥 Retire a key: it authenticates nobody from now on."""
-    return _key(clients.retire_key(call.session, client_id, kid))
+    return schemas.key_out(clients.retire_key(call.session, client_id, kid), clock.now())

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
 from gongxin.errors import Conflict, Invalid, NotFound
+from gongxin.logs import log
 from gongxin.members import queries as members
 from gongxin.pii import refuse_pii
 from gongxin.web.permissions import LOW_RISK_SCOPES
@@ -155,3 +156,14 @@ def retire_key(session: Session, client_id: uuid.UUID, kid: str) -> ClientKey:
 def expiring_keys(session: Session, days: int = WARN_DAYS) -> Sequence[tuple[ClientKey, Client]]:
     """Live keys that expire within so many days or have expired: for the operator and the daily warning."""
     return queries.expiring_keys(session, clock.now() + timedelta(days=days))
+
+
+def warn_of_expiring_keys(session: Session) -> int:
+    """A line in the log for each: whose client, how many days are left. How many. A job."""
+    found = expiring_keys(session)
+    now = clock.now()
+    for key, client in found:
+        log.warning(
+            "client_key_expires", client=str(client.id), member=str(client.member_id), count=(key.expires_at - now).days
+        )
+    return len(found)

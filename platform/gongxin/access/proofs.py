@@ -53,7 +53,7 @@ def check(config: Config, compact: str, *, method: str, url: str, now: float, to
     except jose.JoseFault as fault:
         raise ProofRefused(fault.code, fault.zh, fault.en) from fault
     jti, until = rules.check_proof(claims, method=method, url=url, now=now, token_hash=token_hash)
-    _check_nonce(config, claims, now)
+    check_nonce(config, claims, now)
     digest = sha256(f"{key.kid}|{jti}".encode()).digest()
     return Proof(key.kid, digest, datetime.fromtimestamp(until, UTC))
 
@@ -72,7 +72,7 @@ def _nonce(master_key: bytes, window: int) -> str:
     return b64u(hmac.digest(key, window.to_bytes(8), "sha256")[:18])
 
 
-def _check_nonce(config: Config, claims: dict[str, Any], now: float) -> None:
+def check_nonce(config: Config, claims: dict[str, Any], now: float) -> None:
     """This window's or the one before; a proof without one passes unless the configuration demands it."""
     sent = claims.get("nonce")
     if sent is None and not config.dpop_nonce:

@@ -36,7 +36,7 @@ class SigningKey:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ring:
+class Ring:
     """What a process knows of the keys: who signs now, whose tokens are still good."""
 
     until: float
@@ -141,12 +141,12 @@ def forget(runtime: Runtime) -> None:
     runtime.caches.pop("registry_keys", None)
 
 
-def _ring(runtime: Runtime) -> _Ring:
-    ring: _Ring | None = runtime.caches.get("registry_keys")
+def _ring(runtime: Runtime) -> Ring:
+    ring: Ring | None = runtime.caches.get("registry_keys")
     return ring if ring is not None and ring.until > clock.monotonic() else _read(runtime)
 
 
-def _read(runtime: Runtime) -> _Ring:
+def _read(runtime: Runtime) -> Ring:
     with transaction(runtime.engine) as session:
         keys = queries.published_keys(session, clock.now())
     signing = {
@@ -156,5 +156,5 @@ def _read(runtime: Runtime) -> _Ring:
     }
     verifying = {key.kid: jose.import_jwk(key.public_jwk)[0] for key in keys if key.use == "token"}
     now = clock.monotonic()
-    ring = runtime.caches["registry_keys"] = _Ring(now + _SECONDS, now, signing, verifying)
+    ring = runtime.caches["registry_keys"] = Ring(now + _SECONDS, now, signing, verifying)
     return ring

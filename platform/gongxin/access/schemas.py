@@ -1,5 +1,6 @@
 """What goes over the wire. The OAuth forms are read by hand (`grants.py`); these shapes document them."""
 
+from datetime import datetime
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -7,6 +8,7 @@ from marshmallow import Schema, fields, validate
 from gongxin.web.permissions import SCOPES
 
 from . import rules
+from .models import Client, ClientKey
 
 _KID = "^[A-Za-z0-9_-]{43}$"
 _RFC3339 = {"format": "date-time"}
@@ -147,3 +149,35 @@ class ClientKeyOut(Schema):
 
 class ClientKeysOut(Schema):
     items = fields.List(fields.Nested(ClientKeyOut), required=True)
+
+
+def client_out(client: Client) -> dict[str, Any]:
+    """A client as ClientOut shows it."""
+    return {
+        "client_id": str(client.id),
+        "member_id": str(client.member_id),
+        "name": client.name,
+        "auth_method": client.auth_method,
+        "scopes": client.scopes,
+        "state": "active" if client.revoked_at is None else "revoked",
+        "created_at": _moment(client.created_at),
+        "revoked_at": _moment(client.revoked_at),
+    }
+
+
+def key_out(key: ClientKey, now: datetime) -> dict[str, Any]:
+    """A key as ClientKeyOut shows it."""
+    state = "retired" if key.retired_at is not None else "expired" if key.expires_at <= now else "live"
+    return {
+        "kid": key.kid,
+        "jwk": key.public_jwk,
+        "certificate_sha256": key.kid if key.public_jwk is None else None,
+        "state": state,
+        "created_at": _moment(key.created_at),
+        "expires_at": _moment(key.expires_at),
+        "retired_at": _moment(key.retired_at),
+    }
+
+
+def _moment(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at is not None else None

@@ -6,7 +6,7 @@ from gongxin import clock
 from gongxin.config import Config
 
 from . import queries, registry_keys
-from .clients import add_key, create_client, expiring_keys, new_secret, retire_key, revoke_client
+from .clients import add_key, create_client, expiring_keys, new_secret, retire_key, revoke_client, warn_of_expiring_keys
 from .registry_keys import SigningKey, signing_key
 from .tokens import authenticate
 
@@ -45,4 +45,5 @@ __all__ = [
     "revoke_client",
     "rotate_registry_key",
     "signing_key",
+    "warn_of_expiring_keys",
 ]

@@ -2,6 +2,7 @@
 
 import click
 
+from .access import clients, keys
 from .db import db
 from .disclosure import policy
 from .members import members
@@ -15,5 +16,5 @@ def main() -> None:
     """共信登记处 The registry's operators' commands."""
 
 
-for command in (db, epochs, members, policy, serve, spec, worker):
+for command in (clients, db, epochs, keys, members, policy, serve, spec, worker):
     main.add_command(command)
