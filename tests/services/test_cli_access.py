@@ -19,7 +19,7 @@ from gongxin_wire.identifiers import synthetic_uscc
 from tests.api.oauth_helpers import SigningKey
 from tests.api.test_oauth import certificate
 
-_NUMBERS = itertools.count(300_000_000)
+_NUMBERS = itertools.count(400_000_000)
 
 
 class Operator:
