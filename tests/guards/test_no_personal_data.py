@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from gongxin.web.permissions import PERMISSIONS
 from gongxin_wire.identifiers import synthetic_cn_id
-from tests.guards.test_permissions import path_of, routes
+from tests.guards.test_permissions import caller_for, path_of, routes
 
 ID = synthetic_cn_id(123_456)
 PHONE = "13800000017"
@@ -119,6 +119,25 @@ def test_what_is_asked_of_every_operation_stays_out_of_the_log(http: FlaskClient
             assert held(answer.get_data(as_text=True)) == [], rule.rule
         count += 1
     assert count >= len(PERMISSIONS) // 2
+    assert held(logged()) == []
+
+
+def test_a_known_caller_is_not_told_the_number_back_either(
+    app: Flask, logged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime = app.extensions["gongxin"]
+    monkeypatch.setattr(runtime, "authenticate", lambda _runtime, _request, permission: caller_for(permission))
+    for rule, method, permission in routes(app):
+        for query in ({ID: "1"}, {"limit": ID}, {"cursor": [PHONE, PHONE]}, {f"x{ID}": "1"}):
+            answer = app.test_client().open(path_of(rule), method=method, query_string=query)
+            assert answer.status_code < 500
+            if f"x{ID}" not in query:
+                assert held(answer.get_data(as_text=True)) == [], f"{permission.operation} {method}"
+        if method != "GET":
+            for body in ({ID: PHONE}, {"creditor_ref": ID}, [PHONE], {"note": {ID: [PHONE]}}, ID):
+                answer = app.test_client().open(path_of(rule), method=method, json=body)
+                assert answer.status_code < 500, f"{permission.operation} {body}: {logged()}"
+                assert held(answer.get_data(as_text=True)) == [], f"{permission.operation} {body}"
     assert held(logged()) == []
 
 

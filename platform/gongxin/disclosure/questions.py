@@ -55,7 +55,7 @@ def body_of(request: Request, config: Config) -> Any:
             body = orjson.loads(raw)
             if raw.count(b'"') == _quotes(body):
                 return body
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, LookupError):
             pass
     return guards.read_json(request, config.max_body_bytes, config.max_json_depth, walk=False)
 

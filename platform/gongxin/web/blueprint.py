@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 from gongxin.db import name_caller
 from gongxin.errors import Forbidden, Invalid, TooMany, Unauthenticated
+from gongxin_wire.pii import find_pii
 
 from . import address, documents, guards, idempotency
 from .caller import ANONYMOUS, Caller
@@ -277,7 +278,9 @@ def invalid(messages: Any) -> Invalid:
 def _flatten(messages: Any, pointer: str) -> Any:
     if isinstance(messages, dict):
         for name, inner in messages.items():
-            yield from _flatten(inner, pointer if name == "_schema" else f"{pointer}/{_escape(str(name))}")
+            # An unknown name is the caller's own text: one that holds a person's number is not said back.
+            unsaid = name == "_schema" or find_pii(str(name)) is not None
+            yield from _flatten(inner, pointer if unsaid else f"{pointer}/{_escape(str(name))}")
     elif isinstance(messages, list):
         for message in messages:
             yield from _flatten(message, pointer)
