@@ -4,12 +4,17 @@ Row-level security keys on two settings made first in each transaction: `gongxin
 `gongxin.kind` (its kind). Without them a query on a protected table fails; it does not leak.
 """
 
+import threading
 import uuid
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import pq
+from psycopg.errors import error_from_result
 from sqlalchemy import Engine, MetaData, create_engine, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Session
@@ -69,28 +74,94 @@ def transaction(engine: Engine, member_id: uuid.UUID | None = None, kind: str = 
 
 
 def one_statement(engine: Engine, statement: bytes, parameters: Sequence[Any]) -> Sequence[Any]:
-    """The first row of one statement on a raw connection, committed as it runs: for hot paths. Empty where it has none.
-    Raises Unavailable where the database cannot say; then what it did is not known."""
+    """The first row of one statement, committed as it runs. Empty where it has none. Raises Unavailable where the
+    database cannot say; then what it did is not known."""
+    with _raw(engine) as own, own.connection.cursor(binary=True) as cursor:
+        return cursor.execute(statement, parameters, prepare=True).fetchone() or ()
+
+
+def one_value(engine: Engine, statement: bytes, parameters: Sequence[Any]) -> bytes:
+    """The one value of a statement with parameters $1…, as PostgreSQL's text: for the hottest paths. libpq is asked
+    directly, which takes a fifth of the time a cursor takes. Raises as `one_statement`."""
+    values = [_encode(value) for value in parameters]
+    formats = [pq.Format.BINARY if type(value) is bytes else pq.Format.TEXT for value in parameters]
+    with _raw(engine) as own:
+        libpq = own.connection.pgconn
+        name = own.prepared.get(statement)
+        if name is None:
+            name = b"hot_%d" % len(own.prepared)
+            _check(libpq, libpq.prepare(name, statement))
+            own.prepared[statement] = name
+        result = libpq.exec_prepared(name, values, formats)  # type: ignore[arg-type]  # None is NULL
+        _check(libpq, result)
+        value = result.get_value(0, 0)
+    if value is None:
+        raise Unavailable("busy")
+    return value
+
+
+def _encode(value: Any) -> bytes | None:
+    """A parameter in libpq's form: bytes as they are, a list of integers as an array, all else as text."""
+    if value is None or type(value) is bytes:
+        return value
+    if isinstance(value, list):
+        return b"{%s}" % b",".join(b"%d" % number for number in value)
+    return (value.isoformat() if isinstance(value, datetime) else str(value)).encode()
+
+
+def _check(libpq: Any, result: Any) -> None:
+    if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
+        if libpq.status == pq.ConnStatus.BAD:
+            raise psycopg.OperationalError("the connection is lost")
+        raise error_from_result(result)
+
+
+class _Own:
+    """A thread's own connection, in autocommit, and the statements prepared on it."""
+
+    def __init__(self, connection: "psycopg.Connection[Any]", generation: int) -> None:
+        connection.autocommit = True
+        self.connection, self.generation = connection, generation
+        self.prepared: dict[bytes, bytes] = {}
+
+
+class _Connections(threading.local):
+    """Per engine and thread; `generation` is shared by all threads through the engine's entry in `_generations`."""
+
+    own: _Own | None = None
+
+
+_connections: "weakref.WeakKeyDictionary[Engine, _Connections]" = weakref.WeakKeyDictionary()
+_generations: "weakref.WeakKeyDictionary[Engine, int]" = weakref.WeakKeyDictionary()
+
+
+@contextmanager
+def _raw(engine: Engine) -> Iterator[_Own]:
+    """This thread's own connection. When a server is lost, every thread's is given up, so that none of them fails
+    another request."""
+    kept = _connections.get(engine)
+    if kept is None:
+        kept = _connections.setdefault(engine, _Connections())
+    generation = _generations.get(engine, 0)
+    own = kept.own
+    if own is None or own.generation != generation:
+        own = kept.own = _Own(_connect(engine), generation)
+    try:
+        yield own
+    except psycopg.OperationalError as fault:
+        lost = own.connection.broken or own.connection.closed
+        if lost:
+            kept.own = None
+            _generations[engine] = generation + 1
+            engine.dispose(close=False)
+        raise Unavailable("database_unreachable" if lost else "busy") from fault
+
+
+def _connect(engine: Engine) -> "psycopg.Connection[Any]":
     try:
         held = engine.raw_connection()
     except psycopg.Error as fault:
         raise Unavailable("database_unreachable") from fault
-    try:
-        connection: psycopg.Connection[Any] = held.driver_connection  # type: ignore[assignment]
-        connection.autocommit = True
-        with connection.cursor(binary=True) as cursor:
-            row = cursor.execute(statement, parameters, prepare=True).fetchone()
-        connection.autocommit = False
-    except psycopg.OperationalError as fault:
-        lost = connection.closed
-        held.invalidate(fault)
-        if lost:
-            # The server is gone, and with it every connection waiting in the pool: let none of them fail another.
-            engine.dispose(close=False)
-        raise Unavailable("database_unreachable" if lost else "busy") from fault
-    except BaseException as fault:
-        held.invalidate(fault)
-        raise
-    finally:
-        held.close()
-    return row or ()
+    connection: psycopg.Connection[Any] = held.driver_connection  # type: ignore[assignment]
+    held.detach()
+    return connection

@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Engine, or_, select, text
 from sqlalchemy.orm import Session
 
-from gongxin.db import one_statement
+from gongxin.db import one_statement, one_value
 from gongxin.errors import NotFound
 
 from .models import Client, ClientKey, RegistryKey
 
-_ADMIT = b"select admit(%b, %b, %b, %b)"
+_ADMIT = b"select admit($1, $2, $3, $4)"
 _SPEND = b"select spend(%b, %b, %b, %b)"
 _FIND = b"select * from client_to_authenticate(%b)"
 _REVOKE = b"select revoke_token(%b, %b, %b)"
@@ -40,7 +40,7 @@ def admit(
     engine: Engine, client_id: uuid.UUID, token_id: uuid.UUID, proof: bytes | None, expires: datetime | None
 ) -> int:
     """0 admitted, 1 proof used before, 2 token revoked, 3 client revoked, 4 member not active."""
-    return int(one_statement(engine, _ADMIT, (client_id, token_id, proof, expires))[0])
+    return int(one_value(engine, _ADMIT, (client_id, token_id, proof, expires)))
 
 
 def spend(

@@ -1,48 +1,24 @@
-"""Every SELECT of disclosure. `ask` is the hot path: one statement, committed as it runs, on a raw connection."""
+"""Every SELECT of disclosure. `ask` is the hot path: one statement, committed as it runs."""
 
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from gongxin.errors import Unavailable
+from gongxin.db import one_value
 
 from .models import DisclosurePolicy, Lookup
 
-_ASK = b"select look_up(%b, %b, %b, %b, %b, %s, %s, %b, %s, %s, %s, %s, %s)"
+_ASK = b"select look_up($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
 
 
 def ask(engine: Engine, parameters: Sequence[Any]) -> list[int]:
     """Finds the ground, gathers the answer and records the question: durable when it returns. Packed outcomes, one an
     item. Raises Unavailable where the database cannot say; then nothing was answered, though it may be recorded."""
-    try:
-        held = engine.raw_connection()
-    except psycopg.Error as fault:
-        raise Unavailable("database_unreachable") from fault
-    try:
-        connection: psycopg.Connection[Any] = held.driver_connection  # type: ignore[assignment]
-        connection.autocommit = True
-        with connection.cursor(binary=True) as cursor:
-            row = cursor.execute(_ASK, parameters, prepare=True).fetchone()
-        connection.autocommit = False
-    except psycopg.OperationalError as fault:
-        lost = connection.closed
-        held.invalidate(fault)
-        if lost:
-            # The server is gone, and with it every connection waiting in the pool: let none of them fail another.
-            engine.dispose(close=False)
-        raise Unavailable("database_unreachable" if lost else "busy") from fault
-    except BaseException as fault:
-        held.invalidate(fault)
-        raise
-    finally:
-        held.close()
-    found: list[int] = row[0] if row else []
-    return found
+    return list(map(int, one_value(engine, _ASK, parameters)[1:-1].split(b",")))
 
 
 def policy_in_force(session: Session, at: datetime) -> DisclosurePolicy:
