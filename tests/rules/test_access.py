@@ -2,6 +2,7 @@
 
 import base64
 import json
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongxin.access import jose, proofs, rules
+from gongxin.access import jose, proofs, rules, tokens
 from gongxin.access.refusals import OAuthRefusal
 from gongxin.config import Config
 from gongxin.errors import Conflict, GongxinError, Invalid
+from gongxin.web.caller import ANONYMOUS
 from gongxin_wire.canonical import b64u
 
 CONFIG = Config(master_key=b"\1" * 32)
@@ -285,3 +287,20 @@ def test_every_refusal_says_in_both_languages_what_to_do() -> None:
         waiting.extend(kind.__subclasses__())
         assert kind.fix_zh != GongxinError.fix_zh
         assert kind.fix_en != GongxinError.fix_en
+
+
+def test_the_memory_of_tokens_is_bounded_and_keeps_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tokens, "MAX_REMEMBERED", 16)
+    remembered = tokens.Remembered()
+    made = [held(expires) for expires in (5, 5, *range(100, 130))]
+    for number, one in enumerate(made):
+        remembered.keep(bytes([number]), one, now=10)
+    kept = [number for number in range(len(made)) if remembered.find(bytes([number]))]
+    assert len(kept) <= 16
+    assert kept[-1] == len(made) - 1
+    assert 0 not in kept
+
+
+def held(expires: float) -> tokens.Held:
+    nobody = uuid.UUID(int=0)
+    return tokens.Held(ANONYMOUS, nobody, nobody, "", expires, "", None, None)

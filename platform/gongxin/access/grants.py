@@ -202,7 +202,7 @@ def _proof(runtime: Runtime, request: Request, now: float) -> proofs.Proof | Non
     compact = request.environ.get("HTTP_DPOP")
     if compact is None:
         return None
-    url = runtime.config.issuer + request.path
+    url = proofs.url_of(runtime.config, request)
     return proofs.check(runtime.config, compact, method=request.method, url=url, now=now)
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any
+from urllib.parse import quote
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -23,6 +24,11 @@ from .refusals import NonceWanted, ProofRefused
 
 MAX_PROOF = 4096
 NONCE_SECONDS = 300
+
+
+def url_of(config: Config, request: Request) -> str:
+    """The address that `htu` must name: the public one, whatever proxies stand between."""
+    return config.issuer + quote(request.path, safe=rules.URL_SAFE)
 
 
 @dataclass(frozen=True, slots=True)

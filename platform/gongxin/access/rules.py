@@ -23,6 +23,8 @@ PROOF_TYPES = ("dpop+jwt",)
 TOKEN_TYPES = ("at+jwt",)
 GRANT_TYPE = "gongxin_lookup"
 
+# What a path may carry unescaped (RFC 3986 section 3.3).
+URL_SAFE = "/:@!$&'()*+,;=~-._"
 LEEWAY = 10
 ASSERTION_SECONDS = 300
 PROOF_SECONDS = 60
@@ -174,7 +176,7 @@ def normal_url(url: str) -> str | None:
     if scheme not in {"http", "https"} or not host or "@" in parts.netloc:
         return None
     shown = f":{port}" if port is not None and port != {"http": 80, "https": 443}[scheme] else ""
-    path = quote(unquote(parts.path or "/"), safe="/:@!$&'()*+,;=~-._")
+    path = quote(unquote(parts.path or "/"), safe=URL_SAFE)
     return f"{scheme}://{host}{shown}{path}"
 
 

@@ -22,7 +22,7 @@ from . import jose, proofs, queries, registry_keys, rules
 from .refusals import NonceWanted, OAuthRefusal, ProofRefused, WrongKey
 
 MAX_TOKEN = 8000
-MAX_REMEMBERED = 16384
+MAX_REMEMBERED = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Held:
 
 
 class Remembered:
-    """Verified tokens by digest. All live equally long, so the first in is the first to go."""
+    """Verified tokens by digest. All live equally long, so the first in is the first to expire and to go."""
 
     def __init__(self) -> None:
         self._held: dict[bytes, Held] = {}
@@ -49,11 +49,11 @@ class Remembered:
     def find(self, digest: bytes) -> Held | None:
         return self._held.get(digest)
 
-    def keep(self, digest: bytes, held: Held) -> None:
+    def keep(self, digest: bytes, held: Held, now: float) -> None:
         with self._lock:
             if len(self._held) >= MAX_REMEMBERED:
-                for old in list(self._held)[: MAX_REMEMBERED // 8]:
-                    del self._held[old]
+                live = [(key, one) for key, one in self._held.items() if one.expires > now]
+                self._held = dict(live[-(MAX_REMEMBERED * 7 // 8) :])
             self._held[digest] = held
 
 
@@ -165,7 +165,7 @@ def authenticate(runtime: Runtime, request: Request, _permission: Permission) ->
     held = remembered.find(digest)
     if held is None:
         held = _hold(runtime, token, digest, now)
-        remembered.keep(digest, held)
+        remembered.keep(digest, held, now)
     elif held.expires <= now:
         raise _expired()
     elif registry_keys.verifying_key(runtime, held.kid) is None:
@@ -245,7 +245,7 @@ def _proof(runtime: Runtime, request: Request, scheme: str, held: Held, now: flo
             runtime.config,
             compact,
             method=request.method,
-            url=runtime.config.issuer + request.path,
+            url=proofs.url_of(runtime.config, request),
             now=now,
             token_hash=held.hash,
         )
