@@ -225,12 +225,16 @@ def _uses() -> None:
 
 
 def _authentication() -> None:
+    # plpgsql throughout: it keeps its plans, which sql functions do not before PostgreSQL 18.
     op.execute(
         f"""
         create function client_to_authenticate(p_client uuid) returns table (
             member_id uuid, kind text, state text, court_code text, auth_method text, scopes jsonb,
             secret_digest bytea, revoked boolean, keys jsonb
-        ) language sql stable {_SAFE} as $$
+        ) language plpgsql stable {_SAFE} as $$
+        #variable_conflict use_column
+        begin
+            return query
             select c.member_id, m.kind::text, m.state::text, m.court_code::text, c.auth_method, c.scopes,
                 c.secret_digest, c.revoked_at is not null, (
                     select coalesce(jsonb_agg(jsonb_build_object('kid', k.kid, 'jwk', k.public_jwk)), '[]')
@@ -238,8 +242,8 @@ def _authentication() -> None:
                     where k.client_id = c.id and k.retired_at is null and k.expires_at > now()
                 )
             from clients c join members m on m.id = c.member_id
-            where c.id = p_client
-        $$
+            where c.id = p_client;
+        end $$
         """
     )
     # 0: neither was used before and both are now; 1: the assertion was; 2: the proof was (the assertion is spent).
