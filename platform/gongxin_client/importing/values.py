@@ -4,7 +4,6 @@ A fault names what is wrong in two languages and never repeats the cell.
 """
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +19,9 @@ _DATE = re.compile(
     r"([0-9]{4})(?:([-/.])([0-9]{1,2})\2([0-9]{1,2})|([0-9]{2})([0-9]{2})|年([0-9]{1,2})月([0-9]{1,2})日)"
     r"(?: 0?0:00(?::00)?)?"
 )
+_WIDTH = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)} | {0x3000: 0x20}
+# Spaces, and marks of width and direction that spreadsheets leave behind.
+_AROUND = " \t\r\n\u00a0\ufeff\u2060" + "".join(map(chr, (*range(0x2000, 0x2010), *range(0x202A, 0x2030))))
 _EARLIEST = date(1980, 1, 1)
 _MAX_CELL = 200
 _EDGE = "0-9A-Za-z\u4e00-\u9fff()_./:#+@=-"
@@ -64,9 +66,10 @@ def read_case(cells: Sequence[str], columns: dict[str, int], mapping: Mapping, t
 
 
 def clean(cell: str) -> str:
-    """Half width, no space around, none of what keeps a spreadsheet from reading a number: an apostrophe, ="…"."""
-    plain = unicodedata.normalize("NFKC", cell).replace("\ufeff", "").strip().lstrip("'`").strip()
-    return plain[2:-1].strip() if len(plain) > 3 and plain.startswith('="') and plain.endswith('"') else plain
+    """Half width, nothing invisible around, none of what keeps a spreadsheet from reading a number: an apostrophe,
+    ="…". No Unicode normalisation: ² is no 2."""
+    plain = cell.translate(_WIDTH).strip(_AROUND).lstrip("'`").strip(_AROUND)
+    return plain[2:-1].strip(_AROUND) if len(plain) > 3 and plain.startswith('="') and plain.endswith('"') else plain
 
 
 def read_date(text: str, today: date) -> date:
