@@ -3,6 +3,8 @@
 from functools import lru_cache
 from typing import Any
 
+from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
+
 from gongxin.config import Config
 from gongxin.web.permissions import SCOPES
 
@@ -32,6 +34,9 @@ def server(config: Config) -> dict[str, Any]:
     for endpoint in ("token", "introspection", "revocation"):
         found[f"{endpoint}_endpoint_auth_methods_supported"] = methods
         found[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = algorithms
+    if issuer.startswith("https://"):
+        # What RFC 8414 does not allow is never published; it allows no http, which only a demonstration has.
+        AuthorizationServerMetadata(found).validate()
     return found
 
 
