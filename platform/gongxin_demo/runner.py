@@ -1,0 +1,170 @@
+"""From nothing to a registry in service, the day on it, and everything stopped again whatever happened."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from gongxin.app import database_urls
+from gongxin.cli.db import prepare
+from gongxin.config import Config, load
+from gongxin.db import make_engine
+from gongxin.errors import ConfigError
+from gongxin_client import ClientError
+
+from . import province
+from .members import Admitted, admit_all
+from .processes import DemoError, Registry, environment, free_port, interruptible
+from .screen import Screen, StepFailed
+
+_REGISTRY = "登记处 Registry"
+
+
+@dataclass
+class Town:
+    """All that the day needs: the running registry, its members, the banks' files."""
+
+    registry: Registry
+    config: Config
+    engine: Engine
+    owner_url: str
+    members: dict[str, Admitted]
+    exports: list[province.Export]
+    files: dict[str, Path]
+    cast: province.Cast
+    folder: Path
+
+
+def play(data_dir: Path, port: int, cases: int, *, stay: bool) -> int:
+    """The exit code: 0 where every step was done, 1 where one failed, 130 where it was interrupted before the end."""
+    from .day import play_day, say_how_to_try
+
+    screen, code = Screen(), 1
+    screen.title("共信 · 一个工作日", "Gongxin: a working day")
+    try:
+        with interruptible(), opened(data_dir, port, cases, screen) as town:
+            play_day(town, screen)
+            code = 0
+            if stay:
+                say_how_to_try(town, screen)
+                watch(town.registry)
+    except KeyboardInterrupt:
+        code = code and 130
+        screen.note("收到中断，已全部停止。", "Interrupted; everything is stopped.")
+    except StepFailed as fault:
+        _fail(screen, str(fault))
+    except ClientError as fault:
+        _fail(screen, f"{fault} {fault.fix_zh} {fault.fix_en}")
+    except (DemoError, ConfigError) as fault:
+        _fail(screen, str(fault))
+    else:
+        screen.note("全部停止，没有进程留下。", "Everything is stopped; no process is left.")
+    return code
+
+
+def _fail(screen: Screen, detail: str) -> None:
+    where = screen.failed or _REGISTRY
+    screen.failure(f"未完成的一步：{where}", "the step that was not done", detail)
+
+
+@contextmanager
+def opened(data_dir: Path, port: int, cases: int, screen: Screen) -> Iterator[Town]:
+    """A registry in service; on leaving, its processes and database are stopped."""
+    registry = Registry(data_dir, port)
+    engine: Engine | None = None
+    try:
+        registry.lock()
+        _choose_port(registry, screen)
+        os.environ |= {name: value for name, value in registry.environ.items() if name.startswith("GONGXIN_")}
+        config = load()
+        if config.production:
+            raise DemoError("演示不在生产模式下运行 The demonstration does not run in production mode")
+        web_url, owner_url = _open_database(config, screen)
+        engine = make_engine(web_url, pool_size=2)
+        folder = data_dir / "demo"
+        day = _next_day(folder)
+        exports, files = _write_files(folder, cases, day, screen)
+        with screen.step("协会 Association", "接纳会员机构", "admits the member institutions") as says:
+            members = admit_all(engine, folder / "members", registry.address)
+            says(
+                f"{len(members)} 家机构，各有协议、客户端和自己生成的密钥（只上传公钥）",
+                f"{len(members)} institutions with agreement, client and a key of their own (public part only)",
+            )
+        with screen.step(_REGISTRY, "开放接口", "opens the API") as says:
+            registry.start_worker()
+            registry.start_web()
+            registry.check()
+            says(
+                f"gunicorn 两个进程在 {registry.address}，后台任务一个进程",
+                f"gunicorn, two processes, on {registry.address}; one process of jobs",
+            )
+        yield Town(registry, config, engine, owner_url, members, exports, files, province.cast(day), folder)
+        registry.check()
+    finally:
+        # A second Ctrl-C must not leave anything behind.
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if engine is not None:
+            engine.dispose()
+        registry.stop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+def _choose_port(registry: Registry, screen: Screen) -> None:
+    port = free_port(registry.port)
+    if port != registry.port:
+        screen.note(f"端口 {registry.port} 已被占用，改用 {port}。", f"Port {registry.port} is busy; {port} is used.")
+    registry.port = port
+    registry.environ = environment(registry.data_dir, port)
+
+
+def _open_database(config: Config, screen: Screen) -> tuple[str, str]:
+    with screen.step(_REGISTRY, "启动数据库并迁移", "starts and migrates the database") as says:
+        web_url, owner_url = database_urls(config)
+        prepare(config)
+        engine = make_engine(owner_url, pool_size=1)
+        with engine.connect() as connection:
+            version = connection.scalar(text("show server_version"))
+            revision = connection.scalar(text("select version_num from alembic_version"))
+            tables = connection.scalar(text("select count(*) from pg_tables where schemaname = 'public'"))
+        engine.dispose()
+        says(
+            f"PostgreSQL {version}，{tables} 张表，迁移到 {revision}；登记处密钥与密钥期就绪",
+            f"PostgreSQL {version}, {tables} tables at revision {revision}; the registry's keys and epochs are there",
+        )
+    return web_url, owner_url
+
+
+def _write_files(
+    folder: Path, cases: int, day: int, screen: Screen
+) -> tuple[list[province.Export], dict[str, Path]]:
+    with screen.step("三家银行 The banks", "从核心系统导出", "export from their core systems") as says:
+        exports = province.exports(cases, day)
+        files = {export.layout.bank: export.write(folder / "exports") for export in exports}
+        says(
+            f"第 {day} 天：{cases:,} 件，GB18030，表头、日期写法各行其是；人物均为虚构",
+            f"day {day}: {cases:,} cases, GB18030, headers and dates each bank's own; nobody in them exists",
+        )
+    return exports, files
+
+
+def _next_day(folder: Path) -> int:
+    """Each play is a day of its own, with new people on the data of the days before."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "day"
+    day = int(path.read_text()) + 1 if path.exists() else 1
+    path.write_text(str(day))
+    return day
+
+
+def watch(registry: Registry) -> None:
+    """Until interrupted. Raises DemoError where a process dies."""
+    while True:
+        registry.check()
+        time.sleep(0.5)
