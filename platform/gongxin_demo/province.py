@@ -34,7 +34,8 @@ class Institution:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How one bank's core system exports a case; `dates` are the three styles it mixes, its own first."""
+    """How one bank's core system exports a case; `dates` are the three styles it mixes, its own first; `mapped`:
+    whether its headers are so unusual that an import needs a mapping file."""
 
     bank: str
     share: int
@@ -42,6 +43,7 @@ class Layout:
     reference: str
     columns: dict[str, str]
     dates: tuple[str, str, str]
+    mapped: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +92,9 @@ INSTITUTIONS = (
 LAYOUTS = (
     Layout(
         "yunshan", 44, "云杉示例银行_不良台账.csv", "JJ2025-{:06d}",
-        {"creditor_ref": "借据号", "id_number": "证件号码", "opened_on": "开案日期", "court_case": "案号",
+        {"creditor_ref": "借据号", "id_number": "证件号码", "opened_on": "委案日期", "court_case": "案号",
          "product": "产品名称", "days_overdue": "逾期天数", "balance_yuan": "逾期本金"},
-        ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"),
+        ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"), mapped=False,
     ),
     Layout(
         "baifan", 34, "白帆示例银行_委外清单.csv", "HT/25/{:06d}",
@@ -107,6 +109,7 @@ LAYOUTS = (
         ("%Y%m%d", "%Y-%m-%d", "%Y年%m月%d日"),
     ),
 )  # fmt: skip
+_CASE_COLUMNS = ("creditor_ref", "id_number", "opened_on", "court_case")
 _PRODUCTS = ("个人消费贷款", "信用卡", "住房按揭贷款", "个人经营性贷款", "汽车分期")
 
 
@@ -148,7 +151,15 @@ class Export:
             writer = csv.writer(file)
             writer.writerow(self.layout.columns.values())
             writer.writerows([getattr(row, name) for name in self.layout.columns] for row in self.rows)
+        if self.layout.mapped:
+            named = (f'{name} = "{self.layout.columns[name]}"' for name in _CASE_COLUMNS)
+            self.mapping_path(path).write_text("\n".join(["[columns]", *named, ""]), encoding="utf-8")
         return path
+
+    @staticmethod
+    def mapping_path(path: Path) -> Path:
+        """Beside the file: which of its headers holds which field."""
+        return path.with_suffix(".toml")
 
 
 def exports(cases: int = 5000, day: int = 1, seed: int = 9901) -> list[Export]:

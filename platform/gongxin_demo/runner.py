@@ -146,7 +146,7 @@ def _write_files(
 ) -> tuple[list[province.Export], dict[str, Path]]:
     with screen.step("三家银行 The banks", "从核心系统导出", "export from their core systems") as says:
         exports = province.exports(cases, day)
-        files = {export.layout.bank: export.write(folder / "exports") for export in exports}
+        files = {export.layout.bank: export.write(folder / "exports" / f"day-{day}") for export in exports}
         says(
             f"第 {day} 天：{cases:,} 件，GB18030，表头、日期写法各行其是；人物均为虚构",
             f"day {day}: {cases:,} cases, GB18030, headers and dates each bank's own; nobody in them exists",

@@ -58,6 +58,10 @@ class Screen:
     def note(self, zh: str, en: str) -> None:
         self._print(Text.assemble("  ", zh, " ", (en, "dim")))
 
+    def line(self, text: str) -> None:
+        """Something to copy, as it is."""
+        self._print(Text(text))
+
     @contextlib.contextmanager
     def step(self, who: str, zh: str, en: str) -> Iterator[Said]:
         """One step: shown when it is done, or as failed, and then the fault goes on upwards."""
