@@ -9,7 +9,7 @@ from gongxin_client import LineResult, Placement, Question, Refused
 
 from . import imports, words
 from .day import Day
-from .screen import expect
+from .screen import Said, expect
 
 _PLACED_A_DAY = 400
 _STRANGERS_CASE = "0193a3c0-7b5a-7c1e-9d2f-3a4b5c6d7e8f"
@@ -107,7 +107,7 @@ def the_courts_speak(day: Day) -> None:
         _ask_many(day, says)
 
 
-def _ask_many(day: Day, says: object) -> None:
+def _ask_many(day: Day, says: Said) -> None:
     held = {case.creditor_ref: case.case_id for case in day.software["chenyu"].cases(placement="accepted")}
     questions = [
         Question(imports.identifier(row), case_id=held[row.creditor_ref])
@@ -150,7 +150,9 @@ def strangers_learn_nothing(day: Day) -> None:
     own = day.case_id("shiqiao", day.town.cast.bystander_reference)
     day.screen.chapter("六、陌生机构", "a stranger")
     replies = []
-    with day.screen.step(day.name("yuanlu"), "用别人的案件打听债务人", "asks about the debtor with another's case") as says:
+    with day.screen.step(
+        day.name("yuanlu"), "用别人的案件打听债务人", "asks about the debtor with another's case"
+    ) as says:
         found = day.ask("yuanlu", says, day.debtor, "contact", case_id=own)
         expect(found.result == "no_ground", "不应得到任何信息", "it was to learn nothing")
         replies.append(found.evidence.reply["answers"])

@@ -10,8 +10,8 @@ from gongxin_client.receipts import Evidence
 
 from . import words
 from .members import Admitted
-from .runner import Town
 from .screen import Said, Screen, expect
+from .town import Town
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,12 @@ def play_day(town: Town, screen: Screen) -> None:
             act(day)
             town.registry.check()
     table = [
-        [kept.asker.institution.name_zh, words.PURPOSES[kept.purpose], kept.told, kept.evidence.reply["lookup_id"][-12:]]
+        [
+            kept.asker.institution.name_zh,
+            words.PURPOSES[kept.purpose],
+            kept.told,
+            kept.evidence.reply["lookup_id"][-12:],
+        ]
         for kept in day.kept
     ]
     screen.table("今日答复", "the answers of the day", ["谁问 who", "用途 why", "答复 answer", "回执 receipt"], table)

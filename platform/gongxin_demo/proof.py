@@ -17,7 +17,9 @@ def receipts_verify_offline(day: Day) -> None:
     import httpx
 
     day.screen.chapter("八、事后核对", "afterwards")
-    with day.screen.step("任何人 Anybody", "凭公布的密钥离线核对回执", "verifies receipts offline, by published keys") as says:
+    with day.screen.step(
+        "任何人 Anybody", "凭公布的密钥离线核对回执", "verifies receipts offline, by published keys"
+    ) as says:
         published = httpx.get(f"{day.town.registry.address}/v1/disclosure/receipt-keys", timeout=10).json()
         path = day.town.folder / "receipts" / "receipt-keys.json"
         path.write_text(json.dumps(published, ensure_ascii=False, indent=1), encoding="utf-8")

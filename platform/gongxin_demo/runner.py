@@ -5,7 +5,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Engine, text
@@ -18,32 +17,17 @@ from gongxin.errors import ConfigError
 from gongxin_client import ClientError
 
 from . import province
-from .members import Admitted, admit_all
+from .day import play_day, say_how_to_try
+from .members import admit_all
 from .processes import DemoError, Registry, environment, free_port, interruptible
 from .screen import Screen, StepFailed
+from .town import Town
 
 _REGISTRY = "登记处 Registry"
 
 
-@dataclass
-class Town:
-    """All that the day needs: the running registry, its members, the banks' files."""
-
-    registry: Registry
-    config: Config
-    engine: Engine
-    owner_url: str
-    members: dict[str, Admitted]
-    exports: list[province.Export]
-    files: dict[str, Path]
-    cast: province.Cast
-    folder: Path
-
-
 def play(data_dir: Path, port: int, cases: int, *, stay: bool) -> int:
     """The exit code: 0 where every step was done, 1 where one failed, 130 where it was interrupted before the end."""
-    from .day import play_day, say_how_to_try
-
     screen, code = Screen(), 1
     screen.title("共信 · 一个工作日", "Gongxin: a working day")
     try:
