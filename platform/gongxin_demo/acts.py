@@ -4,8 +4,10 @@ from collections import Counter
 from datetime import timedelta
 from itertools import islice
 
+import httpx
+
 from gongxin import clock
-from gongxin_client import LineResult, Placement, Question, Refused
+from gongxin_client import LineResult, Placement, Question, Refused, Registry
 
 from . import imports, words
 from .day import Day
@@ -19,7 +21,7 @@ def registers_and_places(day: Day) -> None:
     """Bank A imports its export and places cases with two agencies, one of which accepts."""
     cast, bank = day.town.cast, day.software["yunshan"]
     day.screen.chapter("一、登记与委托", "registration and placement")
-    imports.import_export(day, "yunshan")
+    imports.import_export(day, "yunshan", typed=True)
     debtors = day.case_id("yunshan", cast.references["yunshan"])
     with day.screen.step(day.name("yunshan"), "批量委托", "places cases in bulk") as says:
         drafts = [case.case_id for case in islice(bank.cases(placement="draft", closed=False), _PLACED_A_DAY)]
@@ -170,22 +172,40 @@ def a_member_is_suspended(day: Day) -> None:
     """A suspension takes effect on tokens already given."""
     association, yuanlu = day.software["association"], day.software["yuanlu"]
     with day.screen.step(day.name("association"), "暂停远路示例机构", "suspends Long Road Demo Agency") as says:
-        yuanlu.me()
+        token = yuanlu.connection.tokens.token("members.read")
+        expect(_with_token(day, token) == 200, "令牌无效", "its token does not work")
         association.change_state(day.member_id("yuanlu"), "suspended", reason="越权查询 asked without ground")
         try:
-            refusal = _refusal(day)
-            expect(refusal is not None, "令牌仍然有效", "its token still works")
-            says(f"已发出的令牌立即失效：{refusal}", "a token already given is refused at once")
+            status = _with_token(day, token)
+            expect(status in {401, 403}, "令牌仍然有效", "its token still works")
+            says(f"已发出的令牌立即失效：HTTP {status}", "a token already given is refused at once")
+            refusal = _new_token(day)
+            expect(refusal is not None, "仍能取得令牌", "it still gets tokens")
+            says(f"也不再发给新的令牌：{refusal}", "and no new one is given")
         finally:
-            association.change_state(day.member_id("yuanlu"), "active", reason="演示恢复 the demonstration restores it")
-        says("随后恢复", "and is restored")
+            association.change_state(day.member_id("yuanlu"), "active", reason="演示恢复 restored by the demonstration")
+        says("随后恢复", "then it is restored")
 
 
-def _refusal(day: Day) -> str | None:
+def _with_token(day: Day, token: str) -> int:
+    """What the registry answers to this very token, with a fresh proof of possession."""
+    connection = day.software["yuanlu"].connection
+    url = f"{day.town.registry.address}/v1/members/me"
+    prover = connection.tokens.prover
+    for _ in range(2):
+        proof = prover.proof("GET", url, server="resource", token=token)
+        response = httpx.get(url, headers={"Authorization": f"DPoP {token}", "DPoP": proof}, timeout=10)
+        if response.status_code != 401 or not prover.hear(response, "resource"):
+            break
+    return response.status_code
+
+
+def _new_token(day: Day) -> str | None:
     try:
-        day.software["yuanlu"].me()
+        with Registry(day.software["yuanlu"].profile) as restarted:
+            restarted.connection.tokens.token("members.read")
     except Refused as refused:
-        return f"{refused.status} {refused.code}"
+        return f"HTTP {refused.status} {refused.code}"
     return None
 
 

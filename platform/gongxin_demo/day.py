@@ -1,6 +1,6 @@
 """The day: who does what, step by step, and what came back. Each step checks what it shows."""
 
-import json
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,8 +116,13 @@ def say_how_to_try(town: Town, screen: Screen) -> None:
     screen.chapter("接口保持开放", "the API stays up")
     screen.note(f"地址 {address}", f"documentation {address}/docs")
     screen.note("以晨雨示例机构的身份试用：", "try it as Morning Rain Demo Agency, in another terminal:")
-    command = f"export GONGXIN_MEMBER_PROFILE={json.dumps(str(profile))}"
-    for line in (command, ".venv/bin/gongxin-member status --help", ".venv/bin/gongxin-member lookup --help"):
+    receipt = Path(os.path.relpath(next(profile.parents[2].glob("receipts/day-*/01-*.json"))))
+    for line in (
+        f"export GONGXIN_MEMBER_PROFILE={os.path.relpath(profile)}",
+        ".venv/bin/gongxin-member lookups --last 5",
+        f".venv/bin/gongxin-member verify {receipt}",
+        ".venv/bin/gongxin-member --help",
+    ):
         screen.line(f"    {line}")
-    screen.note(f"其他会员的配置在 {profile.parents[1]}", "profiles of the other members are there")
+    screen.note(f"其他会员的配置在 {os.path.relpath(profile.parents[1])}", "profiles of the other members are there")
     screen.note("按 Ctrl-C 停止一切。", "Ctrl-C stops everything.")

@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -49,14 +50,14 @@ class Screen:
 
     def title(self, zh: str, en: str) -> None:
         self._print()
-        self._print(Text.assemble((zh, "bold"), "  ", (en, "dim")))
+        self._pair((zh, "bold"), en)
 
     def chapter(self, zh: str, en: str) -> None:
         self._print()
-        self._print(Text.assemble(("── ", "cyan"), (zh, "bold cyan"), " ", (en, "cyan")))
+        self._pair((f"── {zh}", "bold cyan"), en)
 
     def note(self, zh: str, en: str) -> None:
-        self._print(Text.assemble("  ", zh, " ", (en, "dim")))
+        self._pair((f"  {zh}", ""), en, indent=2)
 
     def line(self, text: str) -> None:
         """Something to copy, as it is."""
@@ -78,9 +79,9 @@ class Screen:
         self._step("✓", "green", who, zh, en, said)
 
     def _step(self, mark: str, style: str, who: str, zh: str, en: str, said: Said) -> None:
-        self._print(Text.assemble((f"{mark} ", style), (who, "bold"), f" {zh} ", (en, "dim")))
+        self._print(Text.assemble((f"{mark} ", style), (who, "bold"), f"  {zh} ", (en, "dim")))
         for line_zh, line_en in said.lines:
-            self._print(Text.assemble("    ", line_zh, " " if line_en else "", (line_en, "dim")))
+            self._pair((f"    {line_zh}", ""), line_en, indent=4)
 
     def table(self, zh: str, en: str, columns: list[str], rows: list[list[str]]) -> None:
         self.chapter(zh, en)
@@ -92,9 +93,15 @@ class Screen:
         self._print(table)
 
     def failure(self, zh: str, en: str, detail: str = "") -> None:
-        self._print(Text.assemble(("✗ ", "bold red"), (zh, "red"), " ", (en, "red")))
+        self._pair((f"✗ {zh}", "red"), en, indent=2)
         if detail:
-            self._print(Text(detail, style="dim"))
+            self._print(Text(detail))
+
+    def _pair(self, zh: tuple[str, str], en: str, *, indent: int = 0) -> None:
+        """Both on one line where they fit, else the English below the Chinese."""
+        fits = cell_len(zh[0]) + 2 + cell_len(en) <= self.console.width
+        between = "  " if fits else "\n" + " " * indent
+        self._print(Text.assemble(zh, between if en else "", (en, "dim")))
 
     def _print(self, what: object = "") -> None:
         # Text is left to the terminal to wrap: a wide character more or less never cuts a line.
