@@ -132,12 +132,14 @@ class Registry:
 
     def stop(self) -> None:
         """Children, then the database, then the lock."""
-        while self.children:
-            self.children.pop().stop()
-        embedded.stop(self.data_dir)
-        if self._lock is not None:
-            self._lock.close()
-            self._lock = None
+        try:
+            while self.children:
+                self.children.pop().stop()
+        finally:
+            embedded.stop(self.data_dir)
+            if self._lock is not None:
+                self._lock.close()
+                self._lock = None
 
 
 def environment(data_dir: Path, port: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""kill -9 in the middle of work: what was acknowledged is there, nothing is there twice, and who looked is on record."""
+"""kill -9 in the middle of work: what was acknowledged is there, nothing is there twice, who looked is on record."""
 
 import csv
 import json
