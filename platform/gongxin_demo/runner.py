@@ -28,32 +28,32 @@ _REGISTRY = "登记处 Registry"
 
 def play(data_dir: Path, port: int, cases: int, *, stay: bool) -> int:
     """The exit code: 0 where every step was done, 1 where one failed, 130 where it was interrupted before the end."""
-    screen, code = Screen(), 1
+    screen, done = Screen(), False
     screen.title("共信 · 一个工作日", "Gongxin: a working day")
     try:
         with interruptible(), opened(data_dir, port, cases, screen) as town:
             play_day(town, screen)
-            code = 0
+            done = True
             if stay:
                 say_how_to_try(town, screen)
                 watch(town.registry)
     except KeyboardInterrupt:
-        code = code and 130
         screen.note("收到中断，已全部停止。", "Interrupted; everything is stopped.")
+        return 0 if done else 130
     except StepFailed as fault:
-        _fail(screen, str(fault))
+        return _failed(screen, str(fault))
     except ClientError as fault:
-        _fail(screen, f"{fault} {fault.fix_zh} {fault.fix_en}")
+        return _failed(screen, f"{fault} {fault.fix_zh} {fault.fix_en}")
     except (DemoError, ConfigError) as fault:
-        _fail(screen, str(fault))
-    else:
-        screen.note("全部停止，没有进程留下。", "Everything is stopped; no process is left.")
-    return code
+        return _failed(screen, str(fault))
+    screen.note("全部停止，没有进程留下。", "Everything is stopped; no process is left.")
+    return 0
 
 
-def _fail(screen: Screen, detail: str) -> None:
+def _failed(screen: Screen, detail: str) -> int:
     where = screen.failed or _REGISTRY
-    screen.failure(f"未完成的一步：{where}", "the step that was not done", detail)
+    screen.failure(f"未完成：{where}", "was not done", detail)
+    return 1
 
 
 @contextmanager

@@ -23,9 +23,16 @@ from gongxin.config import Config, load
 from gongxin.db import make_engine
 from gongxin_client import Registry as Software
 from gongxin_demo import members, processes
+from tests.conftest import DATA
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "GONGXIN_TEST_STORY"
+
+# The wrapper of the embedded server keeps one lock a process, in the first folder it hears of: one that stays.
+_RUNTIME = DATA.resolve() / "run"
+(_RUNTIME / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+_RUNTIME.chmod(0o700)
+os.environ.setdefault("XDG_RUNTIME_DIR", str(_RUNTIME))
 
 
 def free_port() -> int:
