@@ -169,22 +169,24 @@ def exports(cases: int = 5000, day: int = 1, seed: int = 9901) -> list[Export]:
         raise ValueError("a province has at least 60 cases")
     sizes = [cases * layout.share // 100 for layout in LAYOUTS[:-1]]
     sizes.append(cases - sum(sizes))
-    found, first = [], 0
-    for layout, size in zip(LAYOUTS, sizes, strict=True):
-        rows = list(_rows(layout, size, first, random.Random(f"{seed}|{layout.bank}"), cast(day)))
+    found: list[Export] = []
+    first, before = 0, 0
+    for number, (layout, size) in enumerate(zip(LAYOUTS, sizes, strict=True)):
+        # Every sixth of a bank's debtors is one of the bank before.
+        people = [person(before + i if number and i % 6 == 3 * (number - 1) else first + i) for i in range(size)]
+        rows = list(_rows(layout, people, random.Random(f"{seed}|{layout.bank}"), cast(day)))
         found.append(Export(layout, tuple(rows)))
-        # The next bank begins before this one's people end: they owe both.
-        first += size * 17 // 20
+        first, before = first + size, first
     return found
 
 
-def _rows(layout: Layout, size: int, first: int, rng: random.Random, people: Cast) -> Iterator[Row]:
+def _rows(layout: Layout, people: list[str], rng: random.Random, day: Cast) -> Iterator[Row]:
     """Ordinary lines, five faulty ones among them, and the cast's lines at the end."""
-    of_cast = list(_cast_rows(layout, people))
-    ordinary = size - len(of_cast)
+    of_cast = list(_cast_rows(layout, day))
+    ordinary = len(people) - len(of_cast)
     faults = dict(zip(sorted(rng.sample(range(5, ordinary), len(FAULTS))), FAULTS, strict=True))
     for index in range(ordinary):
-        row = _row(layout, index, person(first + index), rng)
+        row = _row(layout, index, people[index], rng)
         fault = faults.get(index)
         yield row if fault is None else _spoil(row, fault, layout)
     yield from of_cast

@@ -1,7 +1,6 @@
 """From nothing to a registry in service, the day on it, and everything stopped again whatever happened."""
 
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +18,7 @@ from gongxin_client import ClientError
 from . import province
 from .day import play_day, say_how_to_try
 from .members import admit_all
-from .processes import DemoError, Registry, environment, free_port, interruptible
+from .processes import DemoError, Interrupted, Registry, environment, free_port, interruptible, uninterrupted
 from .screen import Screen, StepFailed
 from .town import Town
 
@@ -37,7 +36,7 @@ def play(data_dir: Path, port: int, cases: int, *, stay: bool) -> int:
             if stay:
                 say_how_to_try(town, screen)
                 watch(town.registry)
-    except KeyboardInterrupt:
+    except Interrupted:
         screen.note("收到中断，已全部停止。", "Interrupted; everything is stopped.")
         return 0 if done else 130
     except StepFailed as fault:
@@ -90,14 +89,10 @@ def opened(data_dir: Path, port: int, cases: int, screen: Screen) -> Iterator[To
         yield Town(registry, config, engine, owner_url, members, exports, files, province.cast(day), folder)
         registry.check()
     finally:
-        # A second Ctrl-C must not leave anything behind.
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-        if engine is not None:
-            engine.dispose()
-        registry.stop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        with uninterrupted():
+            if engine is not None:
+                engine.dispose()
+            registry.stop()
 
 
 def _choose_port(registry: Registry, screen: Screen) -> None:
@@ -110,7 +105,10 @@ def _choose_port(registry: Registry, screen: Screen) -> None:
 
 def _open_database(config: Config, screen: Screen) -> tuple[str, str]:
     with screen.step(_REGISTRY, "启动数据库并迁移", "starts and migrates the database") as says:
-        web_url, owner_url = database_urls(config)
+        try:
+            web_url, owner_url = database_urls(config)
+        except RuntimeError as fault:
+            raise DemoError(f"内置数据库未能启动 The embedded database did not start: {fault}") from fault
         prepare(config)
         engine = make_engine(owner_url, pool_size=1)
         with engine.connect() as connection:
@@ -125,9 +123,7 @@ def _open_database(config: Config, screen: Screen) -> tuple[str, str]:
     return web_url, owner_url
 
 
-def _write_files(
-    folder: Path, cases: int, day: int, screen: Screen
-) -> tuple[list[province.Export], dict[str, Path]]:
+def _write_files(folder: Path, cases: int, day: int, screen: Screen) -> tuple[list[province.Export], dict[str, Path]]:
     with screen.step("三家银行 The banks", "从核心系统导出", "export from their core systems") as says:
         exports = province.exports(cases, day)
         files = {export.layout.bank: export.write(folder / "exports" / f"day-{day}") for export in exports}

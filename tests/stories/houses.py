@@ -20,19 +20,12 @@ from gongxin import embedded
 from gongxin.app import database_urls
 from gongxin.cli.db import prepare
 from gongxin.config import Config, load
-from gongxin.db import make_engine
+from gongxin.db import OWNER_ROLE, make_engine
 from gongxin_client import Registry as Software
 from gongxin_demo import members, processes
-from tests.conftest import DATA
 
 ROOT = Path(__file__).resolve().parents[2]
 MARK = "GONGXIN_TEST_STORY"
-
-# The wrapper of the embedded server keeps one lock a process, in the first folder it hears of: one that stays.
-_RUNTIME = DATA.resolve() / "run"
-(_RUNTIME / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
-_RUNTIME.chmod(0o700)
-os.environ.setdefault("XDG_RUNTIME_DIR", str(_RUNTIME))
 
 
 def free_port() -> int:
@@ -99,8 +92,7 @@ class House:
 
     def rows(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What the database holds, read past row-level security."""
-        host = self.owner_url.split("host=")[1]
-        with psycopg.connect(f"postgresql://postgres@/{embedded.DATABASE}?host={host}") as connection:
+        with psycopg.connect(self.owner_url.replace(f"+psycopg://{OWNER_ROLE}", "://postgres", 1)) as connection:
             return connection.execute(statement, parameters).fetchall()
 
     @contextmanager
