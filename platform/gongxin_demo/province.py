@@ -172,8 +172,8 @@ def exports(cases: int = 5000, day: int = 1, seed: int = 9901) -> list[Export]:
     found: list[Export] = []
     first, before = 0, 0
     for number, (layout, size) in enumerate(zip(LAYOUTS, sizes, strict=True)):
-        # Every sixth of a bank's debtors is one of the bank before.
-        people = [person(before + i if number and i % 6 == 3 * (number - 1) else first + i) for i in range(size)]
+        # Every seventh of a bank's debtors is one of the bank before.
+        people = [person(before + i if number and i % 7 == 3 * (number - 1) else first + i) for i in range(size)]
         rows = list(_rows(layout, people, random.Random(f"{seed}|{layout.bank}"), cast(day)))
         found.append(Export(layout, tuple(rows)))
         first, before = first + size, first
