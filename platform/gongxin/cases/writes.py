@@ -9,50 +9,55 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import ARRAY, Uuid, any_, cast, select, text
 from sqlalchemy.orm import Session
 
 from .lines import Reference
+from .models import Case
 
 
 def insert_cases(
     session: Session, creditor_id: uuid.UUID, rows: Sequence[tuple[uuid.UUID, str, date]], now: datetime
 ) -> set[uuid.UUID]:
     """Registers what is new; the ids that were. A reference that exists, or that another transaction is registering,
-    is left to whoever was first."""
+    is left to whoever was first. Lists go as one text each (no value holds a comma): half the cost of arrays."""
     ordered = sorted(rows, key=lambda row: row[1])
     added = session.execute(
         text(
             "insert into cases (id, creditor_id, creditor_ref, opened_on, created_at, updated_at)"
-            " select n.id, :creditor, n.ref, n.opened_on, :now, :now"
-            " from unnest(cast(:ids as uuid[]), cast(:refs as text[]), cast(:days as date[])) as n (id, ref, opened_on)"
-            " on conflict (creditor_id, creditor_ref) do nothing returning id"
+            " select n.id, :creditor, n.ref, n.opened_on, :now, :now from unnest(cast(string_to_array(:ids, ',') as"
+            " uuid[]), string_to_array(:refs, ','), cast(string_to_array(:days, ',') as date[]))"
+            " as n (id, ref, opened_on) on conflict (creditor_id, creditor_ref) do nothing"
         ),
         {
             "creditor": creditor_id,
             "now": now,
-            "ids": [row[0] for row in ordered],
-            "refs": [row[1] for row in ordered],
-            "days": [row[2] for row in ordered],
+            "ids": ",".join([str(row[0]) for row in ordered]),
+            "refs": ",".join([row[1] for row in ordered]),
+            "days": ",".join([str(row[2]) for row in ordered]),
         },
     )
-    return set(added.scalars())
+    ids = [row[0] for row in rows]
+    if added.rowcount == len(ids):  # type: ignore[attr-defined]
+        return set(ids)
+    return set(session.scalars(select(Case.id).where(Case.id == any_(cast(ids, ARRAY(Uuid))))))
 
 
 def insert_keys(session: Session, rows: Sequence[tuple[uuid.UUID, int, bytes]]) -> None:
-    """Adds subject keys. One packed value: a list of bytea is three times slower on the wire."""
+    """Adds subject keys: one packed value, for a list of bytea is three times slower on the wire."""
     if not rows:
         return
     session.execute(
         text(
             "insert into case_keys (case_id, epoch, subject_key)"
             " select n.case_id, n.epoch, substr(:keys, (n.at::integer - 1) * 32 + 1, 32)"
-            " from unnest(cast(:cases as uuid[]), cast(:epochs as integer[])) with ordinality as n (case_id, epoch, at)"
+            " from unnest(cast(string_to_array(:cases, ',') as uuid[]), cast(string_to_array(:epochs, ',') as"
+            " integer[])) with ordinality as n (case_id, epoch, at)"
         ),
         {
-            "cases": [row[0] for row in rows],
-            "epochs": [row[1] for row in rows],
-            "keys": b"".join(row[2] for row in rows),
+            "cases": ",".join([str(row[0]) for row in rows]),
+            "epochs": ",".join([str(row[1]) for row in rows]),
+            "keys": b"".join([row[2] for row in rows]),
         },
     )
 
