@@ -126,12 +126,18 @@ def _keys_and_references() -> None:
             reference text not null,
             member_id uuid,
             linked_at timestamptz not null default now(),
-            constraint pk_case_references primary key (case_id, kind, reference),
+            ended_at timestamptz,
+            ended_by uuid,
+            constraint pk_case_references primary key (case_id, kind, reference, linked_at),
             constraint fk_case_references_case_id foreign key (case_id) references cases (id),
             constraint fk_case_references_member_id foreign key (member_id) references members (id),
+            constraint fk_case_references_ended_by foreign key (ended_by) references members (id),
             constraint ck_case_references_kind check (kind in ('court_case', 'mediation_file')),
             constraint ck_case_references_reference check (char_length(reference) between 1 and 64),
-            constraint ck_case_references_mediator check ((kind = 'mediation_file') = (member_id is not null))
+            constraint ck_case_references_mediator check ((kind = 'mediation_file') = (member_id is not null)),
+            constraint ck_case_references_ended check (
+                (ended_at is null) = (ended_by is null) and ended_at >= linked_at
+            )
         )
         """
     )
@@ -140,8 +146,24 @@ def _keys_and_references() -> None:
         "create index ix_case_references_member_id_case_id on case_references (member_id, case_id)"
         " where member_id is not null"
     )
+    op.execute(
+        "create unique index ix_case_references_once on case_references (case_id, kind, reference)"
+        " where ended_at is null"
+    )
     _append_only("case_keys")
-    _append_only("case_references")
+    _trigger(
+        "case_references_end",
+        "before update or delete on case_references",
+        """
+        if tg_op = 'DELETE' or old.ended_at is not null or new.ended_at is null
+            or (new.case_id, new.kind, new.reference, new.member_id, new.linked_at)
+                is distinct from (old.case_id, old.kind, old.reference, old.member_id, old.linked_at)
+        then
+            raise exception 'a reference ends, once, and stays on record'
+                using errcode = 'integrity_constraint_violation', constraint = 'case_references_end';
+        end if;
+        """,
+    )
 
 
 def _court_events() -> None:
@@ -259,6 +281,7 @@ def _policies() -> None:
             select exists (
                 select from case_references r
                 where r.case_id = p_case and r.kind = 'mediation_file' and r.member_id = gongxin_caller()
+                    and r.ended_at is null
             )
         $$
         """
@@ -291,6 +314,11 @@ def _policies() -> None:
         f"create policy add on case_references for insert to gongxin_web"
         f" with check ((select gongxin_kind()) in ('bank', 'agency') and {_SEEN})"
     )
+    op.execute(
+        f"create policy remove on case_references for update to gongxin_web"
+        f" using ((select gongxin_kind()) in ('bank', 'agency') and {_SEEN}) with check (ended_by = {_CALLER})"
+    )
+    op.execute("grant update (ended_at, ended_by) on case_references to gongxin_web")
     op.execute(
         f"create policy seen on case_events for select to gongxin_web using"
         f" (asserted_by = {_CALLER} or {_REGISTRY} or {_SEEN})"
@@ -328,5 +356,5 @@ def _trigger(name: str, when: str, body: str, only: str = "") -> None:
 def downgrade() -> None:
     for table in ("court_events", "case_events", "case_references", "case_keys", "cases"):
         op.execute(f"drop table {table}")
-    for function in ("mediates_case(uuid)", "cases_agency()", "cases_identity()"):
+    for function in ("mediates_case(uuid)", "case_references_end()", "cases_agency()", "cases_identity()"):
         op.execute(f"drop function {function}")

@@ -210,7 +210,7 @@ _BY_REFERENCE = """
     case
         when not exists (
             select from case_references r
-            where r.case_id = c.id and r.reference = g.ground
+            where r.case_id = c.id and r.reference = g.ground and r.ended_at is null
                 and case p_purpose
                     when 'judicial' then r.kind = 'court_case'
                     else r.kind = 'mediation_file' and r.member_id = p_member

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from . import clock
 from .access import service as access
+from .cases import service as cases
 from .config import Config
 from .db import transaction
 from .disclosure import service as disclosure
@@ -50,11 +51,21 @@ def _warn_of_keys(session: Session, _config: Config) -> int:
     return access.warn_of_expiring_keys(session)
 
 
+def _expire_mandates(session: Session, _config: Config) -> int:
+    return cases.expire_mandates(session, clock.today_in_china())
+
+
+def _apply_due_events(session: Session, _config: Config) -> int:
+    return cases.apply_due_events(session, clock.today_in_china())
+
+
 JOBS: tuple[Job, ...] = (
     Job("index_lookups", 1, _index_lookups, portion=500),
     Job("forget_answers", 3600, _forget_answers),
     Job("forget_used_proofs", 60, _forget_uses),
     Job("warn_of_expiring_keys", 86_400, _warn_of_keys),
+    Job("expire_mandates", 60, _expire_mandates, portion=500),
+    Job("apply_due_events", 60, _apply_due_events, portion=500),
 )
 
 

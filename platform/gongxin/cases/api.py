@@ -158,6 +158,24 @@ def link_reference(call: Call, case_id: uuid.UUID, body: dict[str, Any]) -> Answ
     return Answer(out, headers={"ETag": answers.etag(case)})
 
 
+@cases_blp.operation(
+    "cases.unlink_reference",
+    "POST",
+    "/<uuid:case_id>/references/removal",
+    body=schemas.ReferenceRemovalIn,
+    answer=schemas.CaseOut,
+    body_example={"kind": "court_case", "reference": examples.NUMBER},
+    example=examples.OUT,
+)
+def unlink_reference(call: Call, case_id: uuid.UUID, body: dict[str, Any]) -> Answer:
+    """解除错误关联 End a wrong link: what courts assert under the number reaches the case no more."""
+    reference = lines.normal(body["kind"], body["reference"], "/reference")
+    case, out = service.unlink_reference(
+        call.session, caller=call.caller, case_id=case_id, kind=body["kind"], reference=reference
+    )
+    return Answer(out, headers={"ETag": answers.etag(case)})
+
+
 # --- reading --------------------------------------------------------------------------------------------------------
 
 

@@ -142,11 +142,16 @@ def reference(kind: Any, text: Any, member_id: Any, pointer: str = "") -> Refere
     if (member_id is not None) != (kind == "mediation_file"):
         _refuse(f"{pointer}/member_id", "调解案卷须写明调解机构的 member_id，案号不写",
                 "A mediation file names its mediator's member_id; a court case has none")  # fmt: skip
+    mediator = None if member_id is None else identifier(member_id, f"{pointer}/member_id")
+    return Reference(kind, normal(kind, text, f"{pointer}/reference"), mediator)
+
+
+def normal(kind: str, text: str, pointer: str) -> str:
+    """A 案号 or a file number in the form in which it is kept. Raises Invalid."""
     if kind == "court_case":
-        return Reference(kind, disclosure.court_case(text, f"{pointer}/reference")[0])
-    refuse_pii(text, f"{pointer}/reference")
-    normal = disclosure.file_number(text, f"{pointer}/reference")
-    return Reference(kind, normal, identifier(member_id, f"{pointer}/member_id"))
+        return disclosure.court_case(text, pointer)[0]
+    refuse_pii(text, pointer)
+    return disclosure.file_number(text, pointer)
 
 
 def new_move(value: Any) -> NewMove:
@@ -245,7 +250,7 @@ def parse(line: bytes, max_depth: int) -> Any:
                        fix_en=f"At most {MAX_LINE_BYTES} bytes a line.")  # fmt: skip
     try:
         value = orjson.loads(line)
-        if line.count(b'"') == _quotes(value):
+        if line.count(b'"') == _quotes(value) and b"\\u0000" not in line:
             return value
     except (ValueError, TypeError, AttributeError):
         pass

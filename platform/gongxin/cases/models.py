@@ -90,16 +90,27 @@ class CaseKey(Base):
 
 
 class CaseReference(Base):
-    """A 案号 or a mediation file that the case carries, in normal form; `member_id` is the file's mediator."""
+    """A 案号 or a mediation file that the case carries, in normal form; `member_id` is the file's mediator. A wrong one
+    is ended, and stays on record."""
 
     __tablename__ = "case_references"
     __table_args__ = (
-        PrimaryKeyConstraint("case_id", "kind", "reference"),
+        PrimaryKeyConstraint("case_id", "kind", "reference", "linked_at"),
         ForeignKeyConstraint(["case_id"], ["cases.id"]),
         ForeignKeyConstraint(["member_id"], ["members.id"]),
         CheckConstraint(f"kind in ({_words(REFERENCE_KINDS)})", name="kind"),
         CheckConstraint("char_length(reference) between 1 and 64", name="reference"),
+        ForeignKeyConstraint(["ended_by"], ["members.id"]),
         CheckConstraint("(kind = 'mediation_file') = (member_id is not null)", name="mediator"),
+        CheckConstraint("(ended_at is null) = (ended_by is null) and ended_at >= linked_at", name="ended"),
+        Index(
+            "ix_case_references_once",
+            "case_id",
+            "kind",
+            "reference",
+            unique=True,
+            postgresql_where=text("ended_at is null"),
+        ),
         Index("ix_case_references_reference_kind", "reference", "kind"),
         Index(
             "ix_case_references_member_id_case_id",
@@ -113,6 +124,8 @@ class CaseReference(Base):
     reference: Mapped[str] = mapped_column(Text)
     member_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     linked_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+    ended_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    ended_by: Mapped[uuid.UUID | None] = mapped_column(Uuid)
 
 
 class CaseEvent(Base):

@@ -21,16 +21,16 @@ _BUCKETS = 64
 
 _KNOWN = """
     select e.id, e.case_id, e.axis, e.status, e.effective_on, e.source, e.asserted_by, e.claimed, e.court_case_number,
-        e.basis, e.supersedes, e.withdrawn, e.recorded_at as known_at
+        e.basis, e.supersedes, e.withdrawn, e.recorded_at as known_at, null::timestamptz as until
     from case_events e where e.case_id = any(:cases)
     union all
     select e.id, r.case_id, e.axis, e.status, e.effective_on, 'court', e.court_id, false, e.reference,
-        e.basis, e.supersedes, e.withdrawn, greatest(e.recorded_at, r.linked_at)
+        e.basis, e.supersedes, e.withdrawn, greatest(e.recorded_at, r.linked_at), r.ended_at
     from case_references r join court_events e on e.reference = r.reference
     where r.case_id = any(:cases) and r.kind = 'court_case'
 """
 _STANDING = """
-    where not k.withdrawn and not exists (select from case_events s where s.supersedes = k.id)
+    where k.until is null and not k.withdrawn and not exists (select from case_events s where s.supersedes = k.id)
         and not exists (select from court_events s where s.supersedes = k.id)
 """
 
@@ -74,7 +74,10 @@ def cases_page(
     elif kind == "agency":
         wanted = wanted.where(Case.agency_id == member_id, Case.placement.in_(HELD))
     else:
-        wanted = wanted.where(exists().where(CaseReference.case_id == Case.id, CaseReference.member_id == member_id))
+        file = exists().where(
+            CaseReference.case_id == Case.id, CaseReference.member_id == member_id, CaseReference.ended_at.is_(None)
+        )
+        wanted = wanted.where(file)
     for name in ("creditor_ref", "placement", "closed"):
         if name in filters:
             wanted = wanted.where(getattr(Case, name) == filters[name])
@@ -90,12 +93,24 @@ def references_of(session: Session, case_ids: Collection[uuid.UUID]) -> dict[uui
     found: dict[uuid.UUID, list[CaseReference]] = {}
     rows = session.scalars(
         select(CaseReference)
-        .where(CaseReference.case_id.in_(case_ids))
+        .where(CaseReference.case_id.in_(case_ids), CaseReference.ended_at.is_(None))
         .order_by(CaseReference.linked_at, CaseReference.kind, CaseReference.reference)
     )
     for row in rows:
         found.setdefault(row.case_id, []).append(row)
     return found
+
+
+def find_reference(session: Session, case_id: uuid.UUID, kind: str, reference: str) -> CaseReference | None:
+    """The link as it stands."""
+    return session.scalars(
+        select(CaseReference).where(
+            CaseReference.case_id == case_id,
+            CaseReference.kind == kind,
+            CaseReference.reference == reference,
+            CaseReference.ended_at.is_(None),
+        )
+    ).first()
 
 
 def active_members(session: Session, member_ids: Collection[uuid.UUID], kind: str) -> set[uuid.UUID]:
@@ -117,7 +132,7 @@ def registered(session: Session, creditor_id: uuid.UUID, refs: Sequence[str]) ->
             " (select jsonb_object_agg(k.epoch, encode(k.subject_key, 'hex')) from case_keys k where k.case_id = c.id)"
             " as keys_,"
             " (select jsonb_agg(jsonb_build_array(r.kind, r.reference, r.member_id)) from case_references r"
-            " where r.case_id = c.id) as refs"
+            " where r.case_id = c.id and r.ended_at is null) as refs"
             " from cases c where c.creditor_id = :creditor and c.creditor_ref = any(:refs)"
         ),
         {"creditor": creditor_id, "refs": list(refs)},
@@ -169,7 +184,7 @@ def all_events(session: Session, case_id: uuid.UUID) -> list[Event]:
     rows = session.execute(
         text(
             "select k.id, k.axis, k.status, k.effective_on, k.source, k.known_at, k.asserted_by, k.claimed,"
-            f" k.court_case_number, k.supersedes, k.withdrawn from ({_KNOWN}) k"
+            f" k.court_case_number, k.supersedes, k.withdrawn, k.until from ({_KNOWN}) k"
         ),
         {"cases": [case_id]},
     )
@@ -180,9 +195,9 @@ def history_page(
     session: Session, case_id: uuid.UUID, after: tuple[datetime, uuid.UUID] | None, limit: int
 ) -> Sequence[Row[Any]]:
     """Events in the order they reached the case, one more than `limit`."""
-    later = "where (k.known_at, k.id) > (:at, :id)" if after else ""
+    later = "and (k.known_at, k.id) > (:at, :id)" if after else ""
     return session.execute(
-        text(f"select k.* from ({_KNOWN}) k {later} order by k.known_at, k.id limit :limit"),
+        text(f"select k.* from ({_KNOWN}) k where k.until is null {later} order by k.known_at, k.id limit :limit"),
         {"cases": [case_id], "limit": limit + 1} | ({"at": after[0], "id": after[1]} if after else {}),
     ).all()
 
@@ -234,7 +249,8 @@ def court_standing(session: Session, court_id: uuid.UUID, reference: str) -> lis
     rows = session.execute(
         text(
             "select k.id, k.axis, k.status, k.effective_on, 'court', k.recorded_at, k.court_id, false, k.reference"
-            f" from court_events k {_STANDING} and k.court_id = :court and k.reference = :reference"
+            f" from (select e.*, null::timestamptz as until from court_events e where e.reference = :reference) k"
+            f" {_STANDING} and k.court_id = :court"
         ),
         {"court": court_id, "reference": reference},
     )
@@ -249,7 +265,9 @@ def carriers(session: Session, reference: str) -> list[uuid.UUID]:
     return list(
         session.scalars(
             select(CaseReference.case_id).where(
-                CaseReference.reference == reference, CaseReference.kind == "court_case"
+                CaseReference.reference == reference,
+                CaseReference.kind == "court_case",
+                CaseReference.ended_at.is_(None),
             )
         )
     )
@@ -260,7 +278,7 @@ def reached_by_courts(session: Session, case_ids: Collection[uuid.UUID]) -> list
     rows = session.scalars(
         text(
             "select distinct r.case_id from case_references r join court_events e on e.reference = r.reference"
-            " where r.kind = 'court_case' and r.case_id = any(:ids)"
+            " where r.kind = 'court_case' and r.ended_at is null and r.case_id = any(:ids)"
         ),
         {"ids": list(case_ids)},
     )

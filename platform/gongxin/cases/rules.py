@@ -21,7 +21,8 @@ MANDATE_YEARS = 10
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One assertion. `known_at`: when it reached the case, for a court's event not before the case carried its 案号."""
+    """One assertion. `known_at`: when it reached the case, for a court's event not before the case carried its 案号;
+    `until`: when the case ceased to carry it."""
 
     id: uuid.UUID
     axis: str
@@ -34,6 +35,7 @@ class Event:
     court_case_number: str | None = None
     supersedes: uuid.UUID | None = None
     withdrawn: bool = False
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,15 @@ class State:
 
 def live(events: Iterable[Event], at: datetime | None = None) -> list[Event]:
     """Those that stand: known at that moment (None: now), superseded by none that was, and not withdrawn."""
-    known = [event for event in events if at is None or event.known_at <= at]
+    known = [event for event in events if _is_known(event, at)]
     replaced = {event.supersedes for event in known}
     return [event for event in known if event.id not in replaced and not event.withdrawn]
+
+
+def _is_known(event: Event, at: datetime | None) -> bool:
+    if at is None:
+        return event.until is None
+    return event.known_at <= at and (event.until is None or event.until > at)
 
 
 def project(standing: Iterable[Event], today: date) -> State:

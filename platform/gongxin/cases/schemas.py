@@ -49,6 +49,11 @@ class ReferenceIn(Schema):
     member_id = _identifier(allow_none=True, load_default=None)
 
 
+class ReferenceRemovalIn(Schema):
+    kind = fields.String(required=True, validate=validate.OneOf(words.REFERENCE_KINDS))
+    reference = _text(64, required=True)
+
+
 class CaseIn(Schema):
     """Read by hand; `subject` has a token of every open epoch."""
 

@@ -125,6 +125,7 @@ PERMISSIONS: dict[str, Permission] = {
         _row("cases.place_bulk", "cases.write", PARTIES, "scp"),
         _row("cases.place", "cases.write", PARTIES, "scp"),
         _row("cases.link_reference", "cases.write", PARTIES, "scp"),
+        _row("cases.unlink_reference", "cases.write", PARTIES, "scp"),
         _row("cases.rekey_bulk", "cases.write", CREDITOR, "scp"),
         _row("cases.history", "cases.read", CASE_SIDES, "sp"),
         _row("cases.status", "cases.read", CASE_SIDES, "sp"),

@@ -93,7 +93,7 @@ def status_of_kind(kind: type[errors.GongxinError]) -> int:
 
 
 def problem(status: int, code: str, zh: str, en: str, **members: Any) -> Response:
-    """An application/problem+json answer; empty members are left out."""
+    """An application/problem+json answer; empty texts are left out."""
     from .runtime import runtime
 
     body = {
@@ -103,7 +103,7 @@ def problem(status: int, code: str, zh: str, en: str, **members: Any) -> Respons
         "title": zh,
         "title_en": en,
         "request_id": g.get("request_id", ""),
-        **{name: value for name, value in members.items() if value},
+        **{name: value for name, value in members.items() if value or isinstance(value, list)},
     }
     g.error_code = code
     return Response(orjson.dumps(body), status, mimetype="application/problem+json")

@@ -12,7 +12,7 @@ from .asserting import (
 )
 from .placing import expire_mandates, place, place_bulk
 from .reading import get_case, history, list_cases, status_as_of
-from .registering import link_reference, reader, register, register_bulk, rekey_bulk
+from .registering import link_reference, reader, register, register_bulk, rekey_bulk, unlink_reference
 
 __all__ = [
     "apply_due_events",
@@ -33,6 +33,7 @@ __all__ = [
     "register_bulk",
     "rekey_bulk",
     "status_as_of",
+    "unlink_reference",
     "withdraw_court_event",
     "withdraw_event",
 ]

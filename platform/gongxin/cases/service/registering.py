@@ -180,7 +180,7 @@ def link_reference(
     if reference.member_id is not None and not queries.active_members(session, [reference.member_id], "mediator"):
         raise _no_mediator("/member_id")
     _hold(session, [reference])
-    case = queries.get_case(session, case_id, lock=True)
+    queries.get_case(session, case_id, lock=True)
     if len(queries.references_of(session, [case_id]).get(case_id, ())) >= lines.MAX_REFERENCES * 2:
         raise Conflict(
             "too_many_references",
@@ -193,7 +193,31 @@ def link_reference(
         with as_registry(session, caller):
             writes.touch(session, [case_id], now)
             project(session, [case_id], clock.today_in_china(), now)
-        case = queries.get_case(session, case_id)
+    case = queries.get_case(session, case_id)
+    return case, describe(session, case)
+
+
+def unlink_reference(
+    session: Session, *, caller: Caller, case_id: uuid.UUID, kind: str, reference: str
+) -> tuple[Case, dict[str, Any]]:
+    """A wrong reference ends: what courts assert under the number reaches the case no more. Raises NotFound."""
+    now = clock.now()
+    queries.get_case(session, case_id, lock=True)
+    link = queries.find_reference(session, case_id, kind, reference)
+    if link is None:
+        raise NotFound(
+            "reference_not_found",
+            zh="案件没有这个编号",
+            en="The case does not carry this reference",
+            fix_zh="按案件的 references 核对。",
+            fix_en="Check the case's references.",
+        )
+    link.ended_at, link.ended_by = now, _member(caller)
+    session.flush()
+    with as_registry(session, caller):
+        writes.touch(session, [case_id], now)
+        project(session, [case_id], clock.today_in_china(), now)
+    case = queries.get_case(session, case_id)
     return case, describe(session, case)
 
 
