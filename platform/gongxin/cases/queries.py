@@ -38,6 +38,11 @@ _STANDING = """
 # --- cases ----------------------------------------------------------------------------------------------------------
 
 
+def present(session: Session, case_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of these cases are there."""
+    return set(session.scalars(select(Case.id).where(Case.id == any_(cast(list(case_ids), ARRAY(Uuid))))))
+
+
 def get_case(session: Session, case_id: uuid.UUID, *, lock: bool = False) -> Case:
     """A case the caller may see. Raises NotFound; another's reads the same."""
     wanted = select(Case).where(Case.id == case_id).execution_options(populate_existing=True)

@@ -9,11 +9,11 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Uuid, any_, cast, select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from . import queries
 from .lines import Reference
-from .models import Case
 
 
 def insert_cases(
@@ -40,7 +40,7 @@ def insert_cases(
     ids = [row[0] for row in rows]
     if added.rowcount == len(ids):  # type: ignore[attr-defined]
         return set(ids)
-    return set(session.scalars(select(Case.id).where(Case.id == any_(cast(ids, ARRAY(Uuid))))))
+    return queries.present(session, ids)
 
 
 def insert_keys(session: Session, rows: Sequence[tuple[uuid.UUID, int, bytes]]) -> None:
