@@ -225,8 +225,8 @@ _OVERSIGHT = "3::bigint << 40"
 
 
 def _ask() -> None:
-    # Nested loops whatever the tables' statistics say: the cost of a look-up must not jump as the registry grows. And one
-    # plan for all: left to itself PostgreSQL plans each call anew, which takes three times as long as running it.
+    # Nested loops whatever the tables' statistics say: the cost of a look-up must not jump as the registry grows. And
+    # one plan for all: left to itself PostgreSQL plans each call anew, which takes three times as long as running it.
     op.execute(
         f"""
         create function look_up(
