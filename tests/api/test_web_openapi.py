@@ -73,6 +73,14 @@ def test_every_operation_has_examples_that_fit_their_schemas(document: dict[str,
     assert not faults, "\n".join(faults)
 
 
+def test_lines_are_shown_as_lines(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        for holder in (operation.get("requestBody", {}), *operation["responses"].values()):
+            for media, content in samples.resolve(document, holder).get("content", {}).items():
+                if media == "application/x-ndjson":
+                    assert [json.loads(line) for line in content["example"].splitlines()]
+
+
 def test_every_operation_names_its_errors_and_none_is_left_to_a_default(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         statuses = set(operation["responses"])

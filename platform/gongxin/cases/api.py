@@ -45,15 +45,20 @@ def _ndjson(example: dict[str, Any]) -> dict[str, Any]:
         "type": "string",
         "minLength": 1,
         "description": f"至多 {lines.MAX_LINES} 行，每行一个 JSON 对象。 Up to {lines.MAX_LINES} lines, one JSON object"
-        f" each, such as {orjson.dumps(example).decode()}",
+        " each.",
+        "example": orjson.dumps(example).decode() + "\n",
     }
 
 
-_LINES_OUT = {
-    "type": "string",
-    "description": "每行对应请求的一行：line、status、case_id；未接受者附 problem {code, title, title_en, fix, fix_en,"
-    " pointer}。 A line for a line: line, status, case_id; where refused, a problem.",
-}
+def _lines_out(**accepted: Any) -> dict[str, Any]:
+    refused = {"line": 2, "status": "refused", "problem": examples.LINE_PROBLEM}
+    told = ({"line": 1, "case_id": examples.CASE_ID} | accepted, refused)
+    return {
+        "type": "string",
+        "description": "每行对应请求的一行：line、status、case_id；未接受者附 problem {code, title, title_en, fix, fix_en,"
+        " pointer}。 A line for a line: line, status, case_id; where refused, a problem.",
+        "example": "".join(orjson.dumps(line).decode() + "\n" for line in told),
+    }
 
 
 def _lines(rows: Iterable[dict[str, Any]]) -> Answer:
@@ -102,7 +107,7 @@ def register(call: Call) -> Answer:
     "/bulk",
     raw_body=lines.NDJSON,
     raw_schema=_ndjson(examples.NEW),
-    answer=_LINES_OUT,
+    answer=_lines_out(status="created", creditor_ref=examples.NEW["creditor_ref"]),
     media=lines.NDJSON,
 )
 def register_bulk(call: Call) -> Answer:
@@ -125,7 +130,7 @@ def register_bulk(call: Call) -> Answer:
     "/keys",
     raw_body=lines.NDJSON,
     raw_schema=_ndjson({"case_id": examples.CASE_ID, "subject": examples.NEW["subject"]}),
-    answer=_LINES_OUT,
+    answer=_lines_out(status="done"),
     media=lines.NDJSON,
 )
 def rekey_bulk(call: Call) -> Answer:
@@ -249,7 +254,7 @@ def place(call: Call, case_id: uuid.UUID, body: dict[str, Any]) -> Answer:
     "/placements",
     raw_body=lines.NDJSON,
     raw_schema=_ndjson({"case_id": examples.CASE_ID, "action": "assign", "agency_id": examples.MEMBER, "version": 1}),
-    answer=_LINES_OUT,
+    answer=_lines_out(status="done", version=2),
     media=lines.NDJSON,
 )
 def place_bulk(call: Call) -> Answer:

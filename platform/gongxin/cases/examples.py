@@ -51,3 +51,11 @@ COURT_OUT: dict[str, Any] = {
     "withdrawn": False,
     "recorded_at": "2026-05-21T02:00:00.000000Z",
 }
+LINE_PROBLEM = {
+    "code": "bad_token",
+    "title": "令牌应为 43 个 base64url 字符",
+    "title_en": "The token must be 43 base64url characters",
+    "fix": "使用 SDK 生成的盲化令牌；不要提交证件号码。",
+    "fix_en": "Send the blind token the SDK makes; never an ID number.",
+    "pointer": "/subject/0/token",
+}
