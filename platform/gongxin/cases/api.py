@@ -55,8 +55,7 @@ def _lines_out(**accepted: Any) -> dict[str, Any]:
     told = ({"line": 1, "case_id": examples.CASE_ID} | accepted, refused)
     return {
         "type": "string",
-        "description": "每行对应请求的一行：line、status、case_id；未接受者附 problem"
-        " {code, title, title_en, fix, fix_en, pointer}。 A line for a line: line, status, case_id; where refused, a problem.",
+        "description": "每行对应请求的一行；未接受者附 problem。 A line for a line; where refused, a problem.",
         "example": "".join(orjson.dumps(line).decode() + "\n" for line in told),
     }
 
