@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from gongxin.cases import lines
@@ -263,6 +265,28 @@ def test_the_key_of_a_new_epoch_is_added_by_lines(house: House, bank: Caller) ->
     assert [line["status"] for line in found] == ["done", "refused", "refused"]
     query = text("select epoch from case_keys where case_id = :c order by 1")
     assert house.world.connection.scalars(query, {"c": case_id}).all() == [1, 2]
+
+
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = ("case_id", "creditor_ref", "subject", "opened_on", "references", "action", "agency_id", "version", "reason")
+LINES = st.binary(max_size=20).filter(lambda raw: b"\n" not in raw) | st.dictionaries(
+    st.sampled_from(NAMES), ODD, max_size=5
+).map(lambda value: json.dumps(value).encode())
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bodies=st.lists(LINES, min_size=1, max_size=20))
+@pytest.mark.parametrize("path", ["/v1/cases/bulk", "/v1/cases/keys", "/v1/cases/placements"])
+def test_whatever_a_line_holds_it_is_answered_as_a_line(
+    house: House, bank: Caller, path: str, bodies: list[bytes]
+) -> None:
+    found = told(send(house, bank, path, [*bodies, b"{}"]))
+    assert [line["line"] for line in found] == list(range(1, len(bodies) + 2))
+    assert {line["status"] for line in found} == {"refused"}
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
