@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from gongxin_client import keys, profile
+from gongxin.errors import Conflict
+from gongxin_client import Identifier, keys, profile
 from gongxin_client.importing import import_cases
 from gongxin_client.importing.journal import decode
 from gongxin_wire.identifiers import synthetic_cn_id
@@ -137,3 +138,29 @@ def test_the_command_line_from_key_to_verified_answer(live: Live, tmp_path: Path
     assert (other.returncode, json.loads(other.stdout)["contact"]) == (1, "unknown")
     live.change_state(agency, "suspended")
     assert command(tmp_path, "whoami", *as_agency).returncode == 3
+
+
+def test_a_file_is_moved_to_the_new_key_epoch_and_the_old_one_retires(
+    server: str, worker_id: str, tmp_path: Path
+) -> None:
+    with living.serving(server, worker_id) as own:
+        bank = own.member("bank")
+        keys.save(bank.key, tmp_path / "bank.pem")
+        bank.key_path = tmp_path / "bank.pem"
+        profile.write(bank, tmp_path / "gongxin-member.toml")
+        lines = [f"K{n},{synthetic_cn_id(n)},20250304" for n in range(30)]
+        (tmp_path / "c.csv").write_text("借据号,证件号码,立案日期\n" + "\n".join(lines) + "\n", "utf-8")
+        assert command(tmp_path, "import", "c.csv").returncode == 0
+        own.rotate_subject_keys()
+        with pytest.raises(Conflict, match="epoch_in_use"):
+            own.retire_subject_keys(1)
+        moved = command(tmp_path, "rekey", "c.csv", "--json")
+        assert moved.returncode == 0, moved.stdout + moved.stderr
+        report = json.loads(moved.stdout)
+        assert (report["created"], report["exists"], report["refused"]) == (0, 30, 0)
+        own.retire_subject_keys(1)
+        with own.registry(bank) as registry:
+            case = registry.find_case("K7")
+            assert case is not None
+            who = Identifier("cn_id", synthetic_cn_id(7))
+            assert registry.lookup(who, purpose="placement", case_id=case.case_id).result == "none"

@@ -25,7 +25,9 @@ Run = Callable[..., Result]
 def fake(monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
     fake = FakeRegistry()
     for module in ("gongxin_client.cli.base", "gongxin_client.cli.setup"):
-        monkeypatch.setattr(f"{module}.Registry", lambda profile: Registry(profile, transport=fake.transport()))
+        monkeypatch.setattr(
+            f"{module}.Registry", lambda profile, **more: Registry(profile, transport=fake.transport(), **more)
+        )
     monkeypatch.setattr(clock, "sleep", lambda seconds: None)
     return fake
 

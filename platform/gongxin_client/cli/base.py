@@ -27,9 +27,9 @@ class Output:
     def __init__(self, profile: Path | None, as_json: bool) -> None:
         self.profile_path, self.as_json = profile, as_json
 
-    def registry(self) -> Registry:
+    def registry(self, *, token_cache: int = 0) -> Registry:
         """The registry of the profile, to be closed by the caller."""
-        return Registry(self.profile())
+        return Registry(self.profile(), token_cache=token_cache)
 
     def profile(self) -> Profile:
         return profiles.read(self.profile_path)

@@ -51,6 +51,27 @@ def import_command(
     return PARTLY if report.refused else 0
 
 
+@command("rekey")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--mapping", type=click.Path(exists=True, dir_okay=False), help="列映射文件（TOML） Mapping file (TOML).")
+@click.option(
+    "--encoding", type=click.Choice(["utf-8", "gb18030"]), help="编码，省略则严格识别 Encoding; else detected."
+)
+@click.option("--fresh", is_flag=True, help="忽略旧的日志 Put an older journal aside.")
+def rekey(out: Output, file: Path, mapping: str | None, encoding: str | None, fresh: bool) -> int:
+    """密钥轮换期间为 CSV 中的案件补登新密钥期 While keys rotate: add the new epoch to the cases of a CSV file.
+
+    尚未登记的案件一并登记。 Cases that are not registered yet are.
+    """
+    columns = read_mapping(mapping) if mapping else None
+    with out.registry(token_cache=4 * MAX_CHUNK_ROWS) as registry, _bar(out) as progress:
+        report = import_cases(
+            registry, file, mapping=columns, encoding=encoding, fresh=fresh, rekey=True, progress=progress
+        )
+    out.show(plain(report), _lines(report))
+    return PARTLY if report.refused else 0
+
+
 def _lines(report: Report) -> list[str]:
     head = f"编码 Encoding: {report.encoding}；行 Rows: {report.rows}" + ("；续传 resumed" if report.resumed else "")
     refused = f"被拒 Refused: {report.refused}" + (f" → {report.refused_file}" if report.refused else "")
@@ -79,4 +100,4 @@ def _bar(out: Output) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-COMMANDS = (import_command,)
+COMMANDS = (import_command, rekey)
