@@ -257,6 +257,18 @@ def test_a_journal_cut_at_any_byte_reads_as_what_was_whole_by_then(tmp_path: Pat
         )
 
 
+def test_a_torn_end_is_cut_off_before_anything_is_added(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    with journals.opened(path, START) as journal:
+        journal.sending(0, "key-0", "digest-0")
+    with open(path, "ab") as file:
+        file.write(b'{"is":"done","chunk":0,"rows":[' + b"x" * 500)
+    with journals.opened(path, START) as journal:
+        journal.sending(1, "k", "d")
+    with journals.opened(path, START) as journal:
+        assert sorted(journal.keys) == [0, 1]
+
+
 def test_a_journal_altered_before_its_end_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "j"
     with journals.opened(path, START) as journal:

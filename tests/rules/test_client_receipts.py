@@ -149,6 +149,14 @@ def test_other_claims_are_no_receipt(fake: FakeRegistry, change: dict[str, Any])
     assert code_of(lambda: checked(fake, reply)) == "not_a_receipt"
 
 
+def test_claims_in_another_byte_form_are_no_receipt(fake: FakeRegistry) -> None:
+    reply = fake.reply(QUESTION, [CLEAR])
+    head, body, _ = reply["receipt"].split(".")
+    signed = f"{head}.{b64u(json.dumps(json.loads(unb64u(body)), indent=1).encode())}"
+    reply["receipt"] = f"{signed}.{b64u(fake.receipt_key.sign(signed.encode()))}"
+    assert code_of(lambda: checked(fake, reply)) == "not_a_receipt"
+
+
 def test_iat_and_as_of_are_one_moment(fake: FakeRegistry) -> None:
     reply = fake.reply(QUESTION, [CLEAR])
     claims = json.loads(unb64u(reply["receipt"].split(".")[1]))
