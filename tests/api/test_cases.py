@@ -13,6 +13,7 @@ from sqlalchemy import Engine, text
 
 from gongxin.cases import lines
 from gongxin.config import Config
+from gongxin.web import ndjson
 from gongxin.web.caller import Caller
 from gongxin_wire.identifiers import synthetic_cn_id
 from tests.api.disclosure_http import House, build_house
@@ -70,12 +71,12 @@ def say(house: House, who: Caller, case_id: str, axis: str, status: str, ago: in
 
 def send(house: House, who: Caller, path: str, bodies: list[Any], **extra: Any) -> Any:
     raw = b"\n".join(body if isinstance(body, bytes) else json.dumps(body).encode() for body in bodies)
-    return house.call("POST", path, who, data=raw, content_type=lines.NDJSON, **extra)
+    return house.call("POST", path, who, data=raw, content_type=ndjson.NDJSON, **extra)
 
 
 def told(answer: Any) -> list[dict[str, Any]]:
     assert answer.status_code == 200, answer.text
-    assert answer.mimetype == lines.NDJSON
+    assert answer.mimetype == ndjson.NDJSON
     return [json.loads(line) for line in answer.data.splitlines()]
 
 
@@ -212,7 +213,7 @@ def test_a_batch_registers_what_it_can_and_says_of_each_line_what_became_of_it(h
         new_case(creditor_ref=CARD),
         twice,
         twice,
-        json.dumps(new_case()).encode() + b" " * lines.MAX_LINE_BYTES,
+        json.dumps(new_case()).encode() + b" " * ndjson.MAX_LINE_BYTES,
         new_case(subject=[]),
         new_case(references=[{"kind": "mediation_file", "reference": "调1", "member_id": NOBODY}]),
         json.dumps(new_case()).encode() + b"\r",
@@ -236,11 +237,11 @@ def test_a_batch_registers_what_it_can_and_says_of_each_line_what_became_of_it(h
 
 def test_a_batch_is_refused_as_a_whole_only_for_its_form(house: House, bank: Caller) -> None:
     for raw, media, status, code in (
-        (b"", lines.NDJSON, 422, "no_lines"),
-        (b"\n", lines.NDJSON, 200, None),
+        (b"", ndjson.NDJSON, 422, "no_lines"),
+        (b"\n", ndjson.NDJSON, 200, None),
         (b"{}\n", "application/json", 415, "not_ndjson"),
-        (b"{}\n" * (lines.MAX_LINES + 1), lines.NDJSON, 413, "too_many_lines"),
-        (b"x" * (8 * 1024 * 1024 + 1), lines.NDJSON, 413, "body_too_large"),
+        (b"{}\n" * (ndjson.MAX_LINES + 1), ndjson.NDJSON, 413, "too_many_lines"),
+        (b"x" * (8 * 1024 * 1024 + 1), ndjson.NDJSON, 413, "body_too_large"),
     ):
         answer = house.call("POST", "/v1/cases/bulk", bank, data=raw, content_type=media)
         assert answer.status_code == status, answer.text
@@ -250,10 +251,10 @@ def test_a_batch_is_refused_as_a_whole_only_for_its_form(house: House, bank: Cal
 
 def test_ten_thousand_lines_fit_in_a_body(house: House, bank: Caller) -> None:
     mark = uuid.uuid4().hex[:8]
-    bodies = [new_case(creditor_ref=f"{mark}-{n}") for n in range(lines.MAX_LINES)]
+    bodies = [new_case(creditor_ref=f"{mark}-{n}") for n in range(ndjson.MAX_LINES)]
     found = told(send(house, bank, "/v1/cases/bulk", bodies))
-    assert [line["status"] for line in found] == ["created"] * lines.MAX_LINES
-    assert len({line["case_id"] for line in found}) == lines.MAX_LINES
+    assert [line["status"] for line in found] == ["created"] * ndjson.MAX_LINES
+    assert len({line["case_id"] for line in found}) == ndjson.MAX_LINES
     assert [line["creditor_ref"] for line in found] == [body["creditor_ref"] for body in bodies]
 
 
@@ -404,7 +405,7 @@ def test_a_batch_of_placements_answers_line_by_line_and_replays_as_it_was(
     ]  # fmt: skip
     assert found[3]["problem"]["legal"] == list(lines.REQUESTABLE)
     again = send(house, bank, "/v1/cases/placements", bodies, headers=headers)
-    assert (again.data, again.mimetype) == (first.data, lines.NDJSON)
+    assert (again.data, again.mimetype) == (first.data, ndjson.NDJSON)
     assert told(send(house, bank, "/v1/cases/placements", bodies))[0]["problem"]["code"] == "stale_version"
 
 

@@ -14,6 +14,7 @@ from gongxin.cases import lines, rules
 from gongxin.cases import vocabulary as words
 from gongxin.disclosure.rules import LEGAL_CLASSES, STOP_FLAGS, flags_of
 from gongxin.errors import Conflict, Forbidden, GongxinError, Invalid, Malformed, TooLarge
+from gongxin.web import ndjson
 from gongxin_wire.identifiers import synthetic_cn_id
 
 TODAY = date(2026, 11, 24)
@@ -392,7 +393,7 @@ GOOD = b'{"creditor_ref":"L1","subject":[{"epoch":1,"token":"%s"}],"opened_on":"
 
 
 def test_a_plain_line_is_read() -> None:
-    new = READER.case(lines.parse(GOOD + b"\r", 16))
+    new = READER.case(ndjson.parse(GOOD + b"\r", 16))
     assert (new.creditor_ref, new.opened_on, new.references) == ("L1", date(2026, 3, 1), ())
     assert [epoch for epoch, _ in new.tokens] == [1]
 
@@ -405,7 +406,7 @@ def test_a_plain_line_is_read() -> None:
         (b"[]", Malformed),
         (b'"x"', Malformed),
         (b"null", Malformed),
-        (GOOD + b" " * lines.MAX_LINE_BYTES, TooLarge),
+        (GOOD + b" " * ndjson.MAX_LINE_BYTES, TooLarge),
         (GOOD.replace(b"L1", b"\xff"), Malformed),
         (GOOD[:-1] + b',"creditor_ref":"L2"}', Malformed),
         (GOOD.replace(b'"epoch":1', b'"epoch":2,"epoch":1'), Malformed),
@@ -418,7 +419,7 @@ def test_a_plain_line_is_read() -> None:
 )
 def test_a_line_is_read_as_strictly_as_a_body(line: bytes, kind: type[GongxinError]) -> None:
     with pytest.raises(kind):
-        lines.parse(line, 16)
+        ndjson.parse(line, 16)
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
@@ -433,7 +434,7 @@ TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"
 )
 def test_whatever_json_a_line_holds_is_read_as_json_reads_it(value: dict[str, Any]) -> None:
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False)):
-        assert lines.parse(text.encode(), 16) == value
+        assert ndjson.parse(text.encode(), 16) == value
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(['"', "x", "\\"])), min_size=2, max_size=3))
@@ -441,9 +442,9 @@ def test_a_repeated_name_is_never_overlooked(pairs: list[tuple[str, str]]) -> No
     line = ("{" + ",".join(f"{json.dumps(name)}:{json.dumps(value)}" for name, value in pairs) + "}").encode()
     if len(dict(pairs)) < len(pairs):
         with pytest.raises(Malformed):
-            lines.parse(line, 16)
+            ndjson.parse(line, 16)
     else:
-        assert lines.parse(line, 16) == dict(pairs)
+        assert ndjson.parse(line, 16) == dict(pairs)
 
 
 @pytest.mark.parametrize(
@@ -486,7 +487,7 @@ def test_a_repeated_name_is_never_overlooked(pairs: list[tuple[str, str]]) -> No
     ],
 )
 def test_a_case_out_of_form_is_refused_at_its_field(change: dict[str, Any], pointer: str) -> None:
-    value = lines.parse(GOOD, 16) | change
+    value = ndjson.parse(GOOD, 16) | change
     with pytest.raises(Invalid) as caught:
         READER.case(value)
     assert (caught.value.pointer or "") == pointer

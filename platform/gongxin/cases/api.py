@@ -2,16 +2,14 @@
 
 import re
 import uuid
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import orjson
 from flask import request
 
 from gongxin.errors import Invalid, PreconditionRequired
 from gongxin.pii import refuse_pii
-from gongxin.web import guards, paging
+from gongxin.web import guards, ndjson, paging
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
@@ -40,28 +38,8 @@ CONSTRAINTS.update(
 _TAG = re.compile(r'"(\d{1,9})"')
 
 
-def _ndjson(example: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "type": "string",
-        "minLength": 1,
-        "description": f"至多 {lines.MAX_LINES} 行，每行一个 JSON 对象。 Up to {lines.MAX_LINES} lines, one JSON object"
-        " each.",
-        "example": orjson.dumps(example).decode() + "\n",
-    }
-
-
 def _lines_out(**accepted: Any) -> dict[str, Any]:
-    refused = {"line": 2, "status": "refused", "problem": examples.LINE_PROBLEM}
-    told = ({"line": 1, "case_id": examples.CASE_ID} | accepted, refused)
-    return {
-        "type": "string",
-        "description": "每行对应请求的一行；未接受者附 problem。 A line for a line; where refused, a problem.",
-        "example": "".join(orjson.dumps(line).decode() + "\n" for line in told),
-    }
-
-
-def _lines(rows: Iterable[dict[str, Any]]) -> Answer:
-    return Answer(raw=b"".join([orjson.dumps(row) + b"\n" for row in rows]), mimetype=lines.NDJSON)
+    return ndjson.answered({"case_id": examples.CASE_ID} | accepted, examples.LINE_PROBLEM)
 
 
 def _read(call: Call) -> Any:
@@ -104,21 +82,21 @@ def register(call: Call) -> Answer:
     "cases.register_bulk",
     "POST",
     "/bulk",
-    raw_body=lines.NDJSON,
-    raw_schema=_ndjson(examples.NEW),
+    raw_body=ndjson.NDJSON,
+    raw_schema=ndjson.schema(examples.NEW),
     answer=_lines_out(status="created", creditor_ref=examples.NEW["creditor_ref"]),
-    media=lines.NDJSON,
+    media=ndjson.NDJSON,
 )
 def register_bulk(call: Call) -> Answer:
     """批量登记 Register up to 10,000 cases; each line answers `created`, `exists` or `refused`."""
-    bodies = lines.split(request, call.runtime.config)
+    bodies = ndjson.split(request, call.runtime.config)
     found = service.register_bulk(call.session, config=call.runtime.config, caller=call.caller, bodies=bodies)
-    return _lines(
+    return ndjson.answer(
         {"line": at, "status": "created" if done.created else "exists", "case_id": str(done.case_id),
          "creditor_ref": ref}
         if done.refusal is None
         else {"line": at, "status": "refused", **({"creditor_ref": ref} if ref else {}),
-              "problem": lines.problem(done.refusal)}
+              "problem": ndjson.problem(done.refusal)}
         for at, (ref, done) in enumerate(found, 1)
     )  # fmt: skip
 
@@ -127,18 +105,18 @@ def register_bulk(call: Call) -> Answer:
     "cases.rekey_bulk",
     "POST",
     "/keys",
-    raw_body=lines.NDJSON,
-    raw_schema=_ndjson({"case_id": examples.CASE_ID, "subject": examples.NEW["subject"]}),
+    raw_body=ndjson.NDJSON,
+    raw_schema=ndjson.schema({"case_id": examples.CASE_ID, "subject": examples.NEW["subject"]}),
     answer=_lines_out(status="done"),
-    media=lines.NDJSON,
+    media=ndjson.NDJSON,
 )
 def rekey_bulk(call: Call) -> Answer:
     """补登新密钥期 Add the subject's key of a new epoch to one's own cases."""
-    bodies = lines.split(request, call.runtime.config)
+    bodies = ndjson.split(request, call.runtime.config)
     found = service.rekey_bulk(call.session, config=call.runtime.config, caller=call.caller, bodies=bodies)
-    return _lines(
+    return ndjson.answer(
         {"line": at, "status": "refused" if refusal else "done", "case_id": str(case_id) if case_id else None}
-        | ({"problem": lines.problem(refusal)} if refusal else {})
+        | ({"problem": ndjson.problem(refusal)} if refusal else {})
         for at, (case_id, refusal) in enumerate(found, 1)
     )
 
@@ -251,20 +229,22 @@ def place(call: Call, case_id: uuid.UUID, body: dict[str, Any]) -> Answer:
     "cases.place_bulk",
     "POST",
     "/placements",
-    raw_body=lines.NDJSON,
-    raw_schema=_ndjson({"case_id": examples.CASE_ID, "action": "assign", "agency_id": examples.MEMBER, "version": 1}),
+    raw_body=ndjson.NDJSON,
+    raw_schema=ndjson.schema(
+        {"case_id": examples.CASE_ID, "action": "assign", "agency_id": examples.MEMBER, "version": 1}
+    ),
     answer=_lines_out(status="done", version=2),
-    media=lines.NDJSON,
+    media=ndjson.NDJSON,
 )
 def place_bulk(call: Call) -> Answer:
     """批量委托操作 The same for up to 10,000 cases; `version` in a line does what If-Match does."""
     config = call.runtime.config
     found = service.place_bulk(
-        call.session, caller=call.caller, bodies=lines.split(request, config), max_depth=config.max_json_depth
+        call.session, caller=call.caller, bodies=ndjson.split(request, config), max_depth=config.max_json_depth
     )
-    return _lines(
+    return ndjson.answer(
         {"line": at, "status": "refused" if refusal else "done", "case_id": str(case_id) if case_id else None}
-        | ({"problem": lines.problem(refusal)} if refusal else {"version": version})
+        | ({"problem": ndjson.problem(refusal)} if refusal else {"version": version})
         for at, (case_id, version, refusal) in enumerate(found, 1)
     )
 

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
 from gongxin.errors import GongxinError, Invalid, NotFound, Stale
+from gongxin.web import ndjson
 from gongxin.web.caller import Caller
 
 from .. import answers, lines, queries, rules, writes
@@ -93,7 +94,7 @@ def _read(bodies: Sequence[bytes], max_depth: int, today: date) -> tuple[Found, 
     for at, body in enumerate(bodies):
         case_id = None
         try:
-            asked = lines.new_move(lines.parse(body, max_depth))
+            asked = lines.new_move(ndjson.parse(body, max_depth))
             case_id = asked.case_id
             rules.check_move_fields(asked.action, asked.agency_id, asked.mandate_until, today)
             if case_id in seen:

@@ -12,6 +12,7 @@ from gongxin.config import Config
 from gongxin.errors import Conflict, Forbidden, GongxinError, Invalid, NotFound
 from gongxin.subjects import rules as subject_rules
 from gongxin.subjects import service as subjects
+from gongxin.web import ndjson
 from gongxin.web.caller import Caller
 
 from .. import lines, queries, writes
@@ -59,7 +60,7 @@ def register_bulk(
     seen: set[str] = set()
     for at, body in enumerate(bodies):
         try:
-            new = read.case(lines.parse(body, config.max_json_depth))
+            new = read.case(ndjson.parse(body, config.max_json_depth))
             if new.creditor_ref in seen:
                 raise lines.repeated("/creditor_ref")
         except GongxinError as refusal:
@@ -234,7 +235,7 @@ def rekey_bulk(
     seen: set[uuid.UUID] = set()
     for at, body in enumerate(bodies):
         try:
-            case_id, tokens = read.keys(lines.parse(body, config.max_json_depth))
+            case_id, tokens = read.keys(ndjson.parse(body, config.max_json_depth))
             if case_id in seen:
                 raise lines.repeated("/case_id")
         except GongxinError as refusal:
