@@ -6,10 +6,8 @@ import os
 import statistics
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -20,7 +18,7 @@ from gongxin_wire.voprf import oprf
 from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
-from . import load
+from . import importing, load
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -293,32 +291,12 @@ def oprf_evaluate(_world: World) -> float:
 
 # --- memory ---------------------------------------------------------------------------------------------------------
 
-IMPORT_LINES = 100_000
 RESIDENT_MB = 300
 
 
 def import_rss(world: World) -> float:
     """The larger of both sides' peak resident memory, as a share of 300 MB."""
-    from .importing import import_peaks
-
-    ours, theirs = import_peaks(world, IMPORT_LINES)
-    return max(ours, theirs) / RESIDENT_MB
-
-
-@contextmanager
-def peak_of(pids: list[int]) -> Iterator[Callable[[], float]]:
-    """Peak resident megabytes (VmHWM) of processes since the block began."""
-    for pid in pids:
-        Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-    def read() -> float:
-        peaks = []
-        for pid in pids:
-            text = Path(f"/proc/{pid}/status").read_text()
-            peaks.append(int(text.partition("VmHWM:")[2].split()[0]) / 1024)
-        return max(peaks)
-
-    yield read
+    return max(importing.peaks(world, 100_000)) / RESIDENT_MB
 
 
 FIGURES = (

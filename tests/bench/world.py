@@ -20,7 +20,7 @@ import psycopg
 from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import Engine
 
-from gongxin import embedded, ids, migrate
+from gongxin import embedded, migrate
 from gongxin.access import service as access
 from gongxin.config import Config, load
 from gongxin.db import make_engine, transaction
@@ -49,9 +49,10 @@ class Registry:
     def __init__(self, host: str, name: str, count: int) -> None:
         self.host, self.name, self.count = host, name, count
         self.web_url, self.owner_url = embedded.prepare(host, name)
+        self.port = free_port()
         self.config: Config = replace(
             load({}),
-            issuer="http://127.0.0.1",
+            issuer=f"http://127.0.0.1:{self.port}",
             database_url=self.web_url,
             migration_database_url=self.owner_url,
             rate_limit="100000000/minute",
@@ -164,7 +165,7 @@ class World:
 
     @cached_property
     def bare_port(self) -> int:
-        return self.open.enter_context(gunicorn("tests.bench.bare:application", {}))
+        return self.open.enter_context(gunicorn("tests.bench.bare:application", free_port(), {}))
 
     @cached_property
     def port(self) -> int:
@@ -174,6 +175,7 @@ class World:
         """The registry's API behind gunicorn with two workers; its port."""
         return gunicorn(
             "wsgi:application",
+            registry.port,
             {
                 "GONGXIN_DATABASE_URL": registry.web_url.replace("+psycopg", ""),
                 "GONGXIN_MIGRATION_DATABASE_URL": registry.owner_url.replace("+psycopg", ""),
@@ -192,11 +194,8 @@ class World:
 
 
 @contextlib.contextmanager
-def gunicorn(application: str, environment: dict[str, str]) -> Iterator[int]:
-    """gunicorn with two workers and the settings of `gongxin serve` on a free port; the bare answer gets the same."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+def gunicorn(application: str, port: int, environment: dict[str, str]) -> Iterator[int]:
+    """gunicorn with two workers and the settings of `gongxin serve`; the bare answer gets the same."""
     metrics = f"/tmp/gongxin-bench-{secrets.token_hex(4)}"
     os.makedirs(metrics)
     command = [sys.executable, "-m", "gunicorn", "-c", "python:gongxin.serving", "--bind", f"127.0.0.1:{port}"]
@@ -219,6 +218,13 @@ def gunicorn(application: str, environment: dict[str, str]) -> Iterator[int]:
         shutil.rmtree(metrics, ignore_errors=True)
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     for _ in range(150):
         if process.poll() is not None:
@@ -228,7 +234,3 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
             return
         time.sleep(0.1)
     raise RuntimeError("gunicorn did not answer; see var/bench.log")
-
-
-def new_key() -> str:
-    return str(ids.new_id())
