@@ -4,10 +4,12 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from click.testing import CliRunner
 from flask.testing import FlaskClient
 
 from gongxin.web import catalogue, pages
 from gongxin.web.permissions import PERMISSIONS, SCOPES
+from gongxin_client.cli import main
 
 
 class Page(HTMLParser):
@@ -76,6 +78,16 @@ def test_the_examples_of_start_here_name_scopes_and_addresses_that_exist(http: F
     paths = http.get("/openapi.json").json["paths"]
     for path in re.findall(r"POST (/[a-z0-9/_-]+)", start):
         assert path in paths, path
+
+
+def test_the_commands_of_start_here_are_those_the_member_has(http: FlaskClient) -> None:
+    text = http.get("/docs").text
+    commands = re.findall(r"gongxin-member ([a-z ]+?) ([a-z.]+\.json)", text)
+    assert {name for name, _ in commands} == {"keys new", "verify"}
+    for name, file in commands:
+        answer = CliRunner().invoke(main, [*name.split(), file, "--help"])
+        assert answer.exit_code == 0, answer.output
+        assert "FILE" in answer.output
 
 
 def test_each_problem_has_a_page_and_an_unknown_one_has_none(http: FlaskClient) -> None:
