@@ -94,6 +94,19 @@ class Members:
         }  # fmt: skip
         return self._administer(f"/v1/members/{quote(member_id, safe='')}/agreements", body)
 
+    def create_client(
+        self, member_id: str, name: str, *, scopes: Sequence[str], auth_method: str = "private_key_jwt"
+    ) -> dict[str, Any]:
+        """A client of a member; its public key is added by `add_key(jwk, client_id=…)`."""
+        body = {"member_id": member_id, "name": name, "auth_method": auth_method, "scopes": list(scopes)}
+        return self._administer("/v1/clients", body)
+
+    def revoke_client(self, client_id: str) -> dict[str, Any]:
+        """Revokes a client: its tokens are refused from now on."""
+        return self.connection.read(
+            "POST", f"/v1/clients/{quote(client_id, safe='')}/revocation", scope="members.write", key=new_key()
+        )
+
     def _administer(self, path: str, body: Any) -> dict[str, Any]:
         return self.connection.read("POST", path, scope="members.write", json_body=body, key=new_key())
 

@@ -157,13 +157,18 @@ def passphrase(environ: Mapping[str, str], file: Path | None) -> bytes | None:
         raise BadInput("passphrase_not_read", "口令文件无法读取", "The passphrase file cannot be read") from fault
 
 
-def write(profile: Profile, path: Path, *, overwrite: bool = False) -> None:
-    """Writes the profile file, mode 0600. Raises BadInput where one is there and `overwrite` is not set."""
-    if path.exists() and not overwrite:
+def check_free(path: Path) -> None:
+    """Raises BadInput where a profile is there already."""
+    if path.exists():
         raise BadInput(
             "profile_exists", "会员配置已存在", "The profile exists", "换一个文件名，或先移走旧文件。",
             "Choose another name, or move the old file away.",
         )  # fmt: skip
+
+
+def write(profile: Profile, path: Path) -> None:
+    """Writes a new profile file, mode 0600. Raises BadInput where one is there."""
+    check_free(path)
     files.replace(path, _render(profile, path).encode())
 
 

@@ -3,6 +3,7 @@ are suspended, answers that were altered."""
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from gongxin_client import (
     Refused,
     Registry,
     VerificationFailed,
+    keys,
 )
 from gongxin_client.receipts import verify_offline
 from gongxin_wire.canonical import b64u
-from gongxin_wire.identifiers import synthetic_cn_id
+from gongxin_wire.identifiers import synthetic_cn_id, synthetic_uscc
 from tests import live as living
 
 live = living.live
@@ -82,8 +84,6 @@ def test_a_member_is_who_its_key_says(live: Live, alg: str) -> None:
 
 
 def test_a_key_is_rotated_without_a_gap(live: Live, bank: Registry) -> None:
-    from gongxin_client import keys
-
     fresh, old = keys.generate("EdDSA"), bank.profile.key
     assert bank.add_key(fresh.jwk)["kid"] == fresh.kid
     profile = bank.profile
@@ -92,6 +92,34 @@ def test_a_key_is_rotated_without_a_gap(live: Live, bank: Registry) -> None:
         assert renewed.me().state == "active"
     with live.registry(Profile(profile.registry, profile.client_id, old)) as stale, pytest.raises(Refused):
         stale.me()
+
+
+def test_the_association_takes_in_a_member_and_lets_its_client_go(live: Live) -> None:
+    with live.registry(live.member("association")) as association:
+        new = association.apply(kind="agency", name_zh="新机构", uscc=synthetic_uscc(812_345_678))
+        assert new.state == "applied"
+        assert association.change_state(new.member_id, "active", reason="审核通过").state == "active"
+        agreed = association.agree(
+            new.member_id, purposes=["contact"], budgets={"contact": 10, "evaluation": 100},
+            contacts={"operations": "ops@member.example"}, effective_from=datetime.now(UTC),
+        )  # fmt: skip
+        assert agreed["version"] == 1
+        client, key = association.create_client(new.member_id, "系统", scopes=["members.read"]), keys.generate()
+        association.add_key(key.jwk, client_id=client["client_id"])
+        with live.registry(Profile(live.url, client["client_id"], key)) as agency:
+            assert agency.me().member_id == new.member_id
+            assert association.revoke_client(client["client_id"])["state"] == "revoked"
+            with pytest.raises(Refused):
+                agency.me()
+
+
+def test_one_registry_serves_many_threads(live: Live, bank: Registry) -> None:
+    case = bank.register_case("TH-1", person(90), opened_on=OPENED)
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(bank.lookup, person(90), purpose="placement", case_id=case.case_id) for _ in range(30)]
+        answers = [each.result() for each in asked]
+    assert len({answer.lookup_id for answer in answers}) == 30
+    assert {answer.result for answer in answers} == {"none"}
 
 
 def test_a_registry_that_demands_nonces_is_served_all_the_same(server: str, worker_id: str) -> None:

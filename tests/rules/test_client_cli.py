@@ -66,6 +66,26 @@ def test_a_profile_is_made_with_the_registry_s_keys_pinned(run: Run) -> None:
     assert json.loads(run("whoami", "--json").stdout)["member_id"] == MEMBER
 
 
+def test_a_profile_is_written_only_once_the_registry_has_answered(run: Run, fake: FakeRegistry) -> None:
+    fake.hooks.append(lambda request: problem(403, "forbidden") if request.url.path == "/v1/members/me" else None)
+    again = (
+        "profile",
+        "init",
+        "--registry",
+        ISSUER,
+        "--client-id",
+        CLIENT,
+        "--key",
+        "bank.pem",
+        "--profile",
+        "two.toml",
+    )
+    assert run(*again).exit_code == 3
+    assert not Path("two.toml").exists()
+    assert run(*again, "--offline").exit_code == 0
+    assert run(*again, "--offline").exit_code == 2, "never overwritten"
+
+
 @pytest.mark.parametrize(
     ("answer", "code", "word"), [(CLEAR, 0, "not_forbidden"), (STOPPED, 0, "forbidden"), (NO_GROUND, 1, "unknown")]
 )

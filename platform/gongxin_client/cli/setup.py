@@ -107,12 +107,12 @@ def profile_init(
         address.rstrip("/"), client_id, key, key_path=key_file, ca_file=ca_file, passphrase_file=passphrase_file,
         strict_pins=strict_pins,
     )  # fmt: skip
-    profiles.write(made, path)
-    made.path = path
+    profiles.check_free(path)
     if not offline:
         with Registry(made) as registry:
             registry.trust_published_keys()
             registry.me()
+    profiles.write(made, path)
     _show_profile(out, made)
 
 
