@@ -111,7 +111,7 @@ def _all_answered(found: load.Load) -> float:
 # --- over HTTP ------------------------------------------------------------------------------------------------------
 
 
-def _lookups(world: World, count: int) -> list[bytes]:
+def lookups(world: World, count: int) -> list[bytes]:
     registry = world.large
     token = _token(world, registry, registry.agency, "lookups", "contact")
     step = LARGE // count
@@ -135,15 +135,15 @@ def _lookups(world: World, count: int) -> list[bytes]:
 
 def lookup_one(world: World) -> float:
     bare = _bare(world)
-    load.saturate(world.port, _lookups(world, 400), seconds=2)
-    rate = _all_answered(load.saturate(world.port, _lookups(world, int(bare * SECONDS / 3)), seconds=SECONDS))
+    load.saturate(world.port, lookups(world, 400), seconds=2)
+    rate = _all_answered(load.saturate(world.port, lookups(world, int(bare * SECONDS / 3)), seconds=SECONDS))
     again = _bare(world)
     return rate / statistics.mean((bare, again))
 
 
 def lookup_tail(world: World) -> float:
-    rate = _all_answered(load.saturate(world.port, _lookups(world, 6000), seconds=4)) / 2
-    taken = sorted(load.paced(world.port, _lookups(world, int(rate * SECONDS)), rate=rate))
+    rate = _all_answered(load.saturate(world.port, lookups(world, 6000), seconds=4)) / 2
+    taken = sorted(load.paced(world.port, lookups(world, int(rate * SECONDS)), rate=rate))
     return taken[int(len(taken) * 0.99)] / statistics.median(taken)
 
 
