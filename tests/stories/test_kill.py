@@ -107,6 +107,8 @@ def test_an_import_through_kills_of_web_and_database_loses_and_doubles_nothing()
             start()
             held = registered(town)
             assert {reference_of(row): case_id for row, case_id in before.items()}.items() <= held.items()
+            # A request is one transaction: of its cases all are there or none.
+            assert set(Counter(int(reference[3:]) // CHUNK for reference in held).values()) == {CHUNK}
         thread.join(60)
         assert not thread.is_alive()
         assert running.fault is None
