@@ -15,7 +15,7 @@ import pytest
 from tests.stories.houses import ROOT, data_folder, environment, free_port, left_running, until
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("story_day")]
-CASES = "300"
+CASES = "150"
 STEPS = 26
 
 
