@@ -5,12 +5,13 @@
 
 | module | what it holds |
 |---|---|
+| runner | from nothing to a registry in service, the day on it, everything stopped again |
+| processes | web and worker processes: started, watched, stopped |
 | province | institutions, people and the banks' exports, made anew from a seed |
 | members | the association admits the institutions; each makes its own key |
-| processes | database, web and worker processes: started, watched, stopped |
-| day, acts | the day through the SDK, step by step |
-| scan | looks for ID numbers in everything the registry keeps |
-| screen | what the terminal shows |
+| day, acts, imports | the day through the SDK, step by step |
+| proof, scan | receipts verified offline; no ID number in anything the registry keeps |
+| screen, words | what the terminal shows |
 
 Nobody here exists: ID numbers carry division codes beginning 99, courts codes that no court has (domain.md section 10).
 """

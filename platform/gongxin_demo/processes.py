@@ -19,6 +19,8 @@ import httpx
 from gongxin import embedded
 
 _TAIL_LINES = 25
+# Found here: between fork and exec a program with threads may not load anything.
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 _STOP_SECONDS = 8.0
 
 
@@ -65,14 +67,15 @@ def start_child(name: str, arguments: list[str], environ: Mapping[str, str], log
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            preexec_fn=_die_with_parent if _PRCTL is not None else None,
         )
     return Child(name, log, process)
 
 
 def _die_with_parent() -> None:
     """Linux: TERM when the parent is gone, even by kill -9 (prctl PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    if _PRCTL is not None:
+        _PRCTL(1, signal.SIGTERM)
 
 
 @dataclass
