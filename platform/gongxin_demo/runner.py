@@ -86,8 +86,11 @@ def opened(data_dir: Path, port: int, cases: int, screen: Screen) -> Iterator[To
                 f"gunicorn 两个进程在 {registry.address}，后台任务一个进程",
                 f"gunicorn, two processes, on {registry.address}; one process of jobs",
             )
-        yield Town(registry, config, engine, owner_url, members, exports, files, province.cast(day), folder)
-        registry.check()
+        try:
+            yield Town(registry, config, engine, owner_url, members, exports, files, province.cast(day), folder)
+        except ClientError:
+            registry.check()  # a dead process says more than what its clients saw
+            raise
     finally:
         with uninterrupted():
             if engine is not None:
