@@ -103,4 +103,7 @@ def _write_profile(path: Path, issuer: str, client_id: str, member_id: str) -> N
     found = profile.Profile(
         issuer, client_id, keys.load(key_path), member_id=member_id, key_path=key_path, path=path, pins=pins
     )
-    profile.write(found, path, overwrite=True)
+    fresh = path.with_name(f"{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    profile.write(found, fresh)
+    fresh.replace(path)
