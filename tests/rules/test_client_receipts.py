@@ -94,14 +94,15 @@ def test_a_whole_receipt_holds(fake: FakeRegistry) -> None:
         ({"member_id": "0193a3b0-0000-7000-8000-000000000002"}, "other_member"),
         ({"purpose": "placement"}, "other_purpose"),
         ({"keys": {}}, "unknown_receipt_key"),
-        ({"now": datetime.now(UTC) - timedelta(minutes=5), "asked_at": None}, "impossible_time"),
-        ({"now": datetime.now(UTC) + timedelta(days=2), "asked_at": datetime.now(UTC)}, "stale_answer"),
-        ({"asked_at": datetime.now(UTC) + timedelta(minutes=5)}, "replayed_answer"),
+        ({"now": timedelta(minutes=-5), "asked_at": None}, "impossible_time"),
+        ({"now": timedelta(days=2), "asked_at": timedelta()}, "stale_answer"),
+        ({"asked_at": timedelta(minutes=5)}, "replayed_answer"),
         ({"answers": [float("nan")]}, "not_canonical"),
     ],
 )
 def test_a_receipt_of_something_else_does_not_hold(fake: FakeRegistry, change: dict[str, Any], code: str) -> None:
-    reply = fake.reply(QUESTION, [CLEAR])
+    reply, now = fake.reply(QUESTION, [CLEAR]), datetime.now(UTC)
+    change = {name: now + value if isinstance(value, timedelta) else value for name, value in change.items()}
     assert code_of(lambda: checked(fake, reply, **change)) == code
 
 
