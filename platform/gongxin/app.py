@@ -18,12 +18,14 @@ from .db import make_engine
 from .disclosure import api as disclosure_api
 from .members import api as members_api
 from .subjects import api as subjects_api
+from .transparency import api as transparency_api
 from .web import guards, health, openapi, pages, permissions, problems
 from .web.limits import RateLimiter
 from .web.runtime import Runtime
 
 BLUEPRINTS = (
     *(health.blp,),
+    *transparency_api.BLUEPRINTS,
     *members_api.BLUEPRINTS,
     *access_api.BLUEPRINTS,
     *subjects_api.BLUEPRINTS,

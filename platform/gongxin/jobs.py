@@ -19,9 +19,11 @@ from .config import Config
 from .db import transaction
 from .disclosure import service as disclosure
 from .logs import log
+from .transparency import service as transparency
 from .web import idempotency
 
 _LEASE = 7203492
+_PROMPT_LEASE = 7203494
 IDEMPOTENCY_DAYS = 30
 
 
@@ -69,6 +71,11 @@ JOBS: tuple[Job, ...] = (
 )
 
 
+# What must not wait for any other job: the log's maximum merge delay is a second. Runs beside the others, under a lease
+# of its own; the database itself keeps two sequencers from forking the log.
+PROMPT_JOBS: tuple[Job, ...] = (Job("sequence_log", 0.2, transparency.sequence, portion=transparency.PORTION),)
+
+
 def run_once(engine: Engine, config: Config, job: Job) -> int:
     """Portions until one is not full; how much was done."""
     done = 0
@@ -83,12 +90,21 @@ def run_once(engine: Engine, config: Config, job: Job) -> int:
     return done
 
 
-def work(engine: Engine, config: Config, stop: threading.Event, jobs: Sequence[Job] = JOBS) -> None:
+def work_beside(engine: Engine, config: Config, stop: threading.Event) -> threading.Thread:
+    """The prompt jobs, in a thread until `stop` is set."""
+    thread = threading.Thread(target=work, args=(engine, config, stop, PROMPT_JOBS, _PROMPT_LEASE), daemon=True)
+    thread.start()
+    return thread
+
+
+def work(
+    engine: Engine, config: Config, stop: threading.Event, jobs: Sequence[Job] = JOBS, lease: int = _LEASE
+) -> None:
     """Until `stop` is set. A database that is away is waited for; a job that fails is tried again at its next turn."""
     while not stop.is_set():
         try:
             with engine.connect() as connection:
-                if connection.scalar(text("select pg_try_advisory_lock(:lease)"), {"lease": _LEASE}):
+                if connection.scalar(text("select pg_try_advisory_lock(:lease)"), {"lease": lease}):
                     connection.commit()
                     log.info("worker_leads")
                     _turns(engine, config, stop, jobs, lambda: connection.execute(text("select 1")).connection.commit())

@@ -6,6 +6,7 @@ from .db import Base
 
 for _package in (
     "web.idempotency",
+    "transparency.models",
     "members.models",
     "access.models",
     "subjects.models",

@@ -1,5 +1,6 @@
 """C2SP tlog-tiles: where a tile is, what it holds, and every hash of a tree read from tiles of height 8."""
 
+import hashlib
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,23 +73,36 @@ def tile_root(hashes: bytes) -> bytes:
     """The hash of a full tile: what stands for it one level up."""
     if len(hashes) != WIDTH * merkle.HASH_BYTES:
         raise ValueError("only a full tile has a hash in the level above")
-    return inner(hashes)[-1][0]
+    return inner(hashes)[-1]
 
 
-def inner(hashes: bytes) -> list[list[bytes]]:
-    """Every complete subtree inside a tile, from its own hashes (level 0) upwards."""
-    row = [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
-    rows = [row]
-    while len(row) > 1:
-        row = [merkle.node_hash(row[at], row[at + 1]) for at in range(0, len(row) - 1, 2)]
-        rows.append(row)
+def inner(hashes: bytes) -> list[bytes]:
+    """Every complete subtree inside a tile: its own hashes, then row by row upwards, each row as it would be sent."""
+    rows = [hashes]
+    while len(hashes) >= 64:
+        hashes = b"".join(
+            [hashlib.sha256(b"\x01" + hashes[at : at + 64]).digest() for at in range(0, len(hashes) // 64 * 64, 64)]
+        )
+        rows.append(hashes)
     return rows
 
 
 def reader(size: int, fetch: Callable[[Tile], bytes]) -> merkle.Reader:
     """A reader of the tree of this size over tiles; `fetch` returns a tile's bytes and is asked once for each. Raises
     ProofError for a tile of another length."""
-    held: dict[tuple[int, int], list[list[bytes]]] = {}
+
+    def rows_of(tile: Tile) -> list[bytes]:
+        data = fetch(tile)
+        if tile.width == 0 or len(data) != tile.width * merkle.HASH_BYTES:
+            raise merkle.ProofError(f"{tile.path} has another length than a tree of {size} needs")
+        return inner(data)
+
+    return row_reader(size, rows_of)
+
+
+def row_reader(size: int, rows_of: Callable[[Tile], list[bytes]]) -> merkle.Reader:
+    """The same over tiles whose `inner` rows the caller holds."""
+    held: dict[tuple[int, int], list[bytes]] = {}
 
     def read(level: int, index: int) -> bytes:
         tile_level, above = divmod(level, HEIGHT)
@@ -96,11 +110,9 @@ def reader(size: int, fetch: Callable[[Tile], bytes]) -> merkle.Reader:
         rows = held.get((tile_level, tile_index))
         if rows is None:
             tile = Tile(tile_level, tile_index, width_of(tile_level, tile_index, size))
-            data = fetch(tile)
-            if tile.width == 0 or len(data) != tile.width * merkle.HASH_BYTES:
-                raise merkle.ProofError(f"{tile.path} has another length than a tree of {size} needs")
-            rows = held[tile_level, tile_index] = inner(data)
-        return rows[above][place >> above]
+            rows = held[tile_level, tile_index] = rows_of(tile)
+        at = (place >> above) * merkle.HASH_BYTES
+        return rows[above][at : at + merkle.HASH_BYTES]
 
     return read
 

@@ -21,6 +21,11 @@ OPEN_TO_ALL: dict[str, str] = {
 NAMES_NO_CALLER: dict[str, str] = {
     "client_keys.own": "follows the clients that the caller may see, by the policy of clients",
     "disclosure_policies.read": "the policy in force is published",
+    "log_checkpoints.read": "what the log signed is public",
+    "log_keys.read": "public keys; the private ones are sealed under the master key",
+    "log_leaves.read": "the log is public: leaves are salted commitments and say nothing",
+    "log_tiles.read": "the log is public",
+    "log_waiting.read": "leaves are salted commitments and say nothing, placed or not",
     "members.directory": "the directory is readable by any member; agreements are not",
     "registry_keys.read": "public keys; the private ones are sealed under the master key",
     "subject_epochs.read": "public keys; the secrets are sealed under the master key",

@@ -5,6 +5,7 @@ import click
 from .access import clients, keys
 from .db import db
 from .disclosure import policy
+from .log import log
 from .members import members
 from .serve import serve, worker
 from .spec import spec
@@ -16,5 +17,5 @@ def main() -> None:
     """共信登记处 The registry's operators' commands."""
 
 
-for command in (clients, db, epochs, keys, members, policy, serve, spec, worker):
+for command in (clients, db, epochs, keys, log, members, policy, serve, spec, worker):
     main.add_command(command)

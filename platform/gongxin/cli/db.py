@@ -8,6 +8,7 @@ from gongxin.app import database_urls
 from gongxin.config import Config, load
 from gongxin.db import OWNER_ROLE, WEB_ROLE, make_engine, transaction
 from gongxin.subjects import service as subjects
+from gongxin.transparency import service as transparency
 
 ROLES_SQL = f"""\
 create role {OWNER_ROLE} login nosuperuser nobypassrls;  -- 迁移 migrates, owns every table
@@ -17,12 +18,13 @@ create database gongxin owner {OWNER_ROLE};
 
 
 def prepare(config: Config) -> None:
-    """Migrates to the newest version and makes what a registry must have: its keys and the subjects' epochs."""
+    """Migrates to the newest version and makes what a registry must have: log, keys, epochs."""
     web_url, owner_url = database_urls(config)
     migrate.upgrade(owner_url)
     engine = make_engine(web_url, pool_size=1)
     try:
         with transaction(engine) as session:
+            transparency.start(session, config)
             access.ensure_registry_keys(session, config)
             subjects.ensure_epochs(session, config)
     finally:

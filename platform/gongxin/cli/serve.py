@@ -38,9 +38,11 @@ def worker() -> None:
     """运行后台任务 Runs the jobs, in the foreground; a second one stands by."""
     config = load()
     logs.configure()
-    engine = make_engine(database_urls(config)[0], pool_size=2)
+    engine = make_engine(database_urls(config)[0], pool_size=4)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    beside = jobs.work_beside(engine, config, stop)
     jobs.work(engine, config, stop)
+    beside.join(10)
     engine.dispose()

@@ -93,6 +93,14 @@ PERMISSIONS: dict[str, Permission] = {
         _row("docs.page", None),
         _row("docs.openapi", None),
         _row("docs.problem", None),
+        # the transparency log: nothing in it is personal
+        _row("log.checkpoint", None),
+        _row("log.tile", None),
+        _row("log.entries", None),
+        _row("log.about", None),
+        _row("log.leaf", None),
+        _row("log.proof", None),
+        _row("log.consistency", None),
         # OAuth 2: the client authenticates inside the request
         _row("oauth.token", None),
         _row("oauth.introspect", None),

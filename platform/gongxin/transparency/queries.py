@@ -1,0 +1,173 @@
+"""Every SELECT on the log, and the calls of its database functions."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
+
+from gongxin.db import one_statement
+
+from .models import LogCheckpoint, LogKey, LogLeaf, LogOpening, LogTile, LogWaiting
+
+_APPEND = text("select log_append(cast(:ids as uuid[]), :kind, :salts, cast(:records as text[]), cast(:owner as uuid))")
+# The note of checkpoint `c` as it is shown: what the log signed.
+_SHOWN = "c.note"
+_LEAF_AND_HEAD = (
+    f"select l.leaf_index, l.leaf_hash, c.size, {_SHOWN} from"
+    " (select size, note from log_checkpoints order by size desc limit 1) c"
+    " left join log_leaves l on l.leaf_id = %s"
+).encode()
+_TILE = b"select log_tile(%s, %s, %s)"
+
+
+def append(
+    session: Session,
+    *,
+    ids: Sequence[uuid.UUID],
+    kind: str,
+    salts: bytes,
+    records: Sequence[str],
+    owner: uuid.UUID | None,
+) -> None:
+    """Keeps the openings and lets the leaves wait."""
+    session.execute(_APPEND, {"ids": list(ids), "kind": kind, "salts": salts, "records": list(records), "owner": owner})
+
+
+def erase(session: Session, leaf_id: uuid.UUID, *, erasure_id: uuid.UUID, salt: bytes, record: str) -> None:
+    """Deletes an opening and lets the leaf that says so wait."""
+    session.execute(
+        text("select log_erase(:leaf, :id, :salt, :record)"),
+        {"leaf": leaf_id, "id": erasure_id, "salt": salt, "record": record},
+    )
+
+
+def integrate(session: Session, limit: int) -> tuple[int, int] | None:
+    """Gives up to `limit` waiting leaves their places: (size, added). None while another transaction does."""
+    size, added = session.execute(text("select size, added from log_integrate(:limit)"), {"limit": limit}).one()
+    return None if size is None else (size, added)
+
+
+def root(session: Session) -> bytes:
+    """Of all that is integrated."""
+    found: bytes = session.execute(text("select log_root()")).scalar_one()
+    return found
+
+
+def find_leaf(session: Session, leaf_id: uuid.UUID) -> LogLeaf | None:
+    return session.scalars(select(LogLeaf).where(LogLeaf.leaf_id == leaf_id)).first()
+
+
+def find_waiting(session: Session, leaf_id: uuid.UUID) -> LogWaiting | None:
+    return session.get(LogWaiting, leaf_id, populate_existing=True)
+
+
+def find_opening(session: Session, leaf_id: uuid.UUID) -> LogOpening | None:
+    """None where it was erased, where there is none, and where it is another's."""
+    return session.get(LogOpening, leaf_id, populate_existing=True)
+
+
+def newest_checkpoint(session: Session) -> LogCheckpoint | None:
+    return session.scalars(select(LogCheckpoint).order_by(LogCheckpoint.size.desc()).limit(1)).first()
+
+
+def shown_note(session: Session, size: int) -> str | None:
+    """The note of the checkpoint of this size as it is shown; None where there is no such checkpoint."""
+    found: str | None = session.execute(
+        text(f"select {_SHOWN} from log_checkpoints c where c.size = :size"), {"size": size}
+    ).scalar()
+    return found
+
+
+def checkpoint_of(session: Session, size: int) -> LogCheckpoint | None:
+    return session.get(LogCheckpoint, size)
+
+
+def leaf_and_head(engine: Engine, leaf_id: uuid.UUID) -> Sequence[Any]:
+    """(leaf_index or None, leaf_hash or None, size, note) of the leaf and the newest checkpoint; empty before the
+    first. One statement, committed as it runs: the hot path of proofs."""
+    return one_statement(engine, _LEAF_AND_HEAD, (leaf_id,))
+
+
+def tile(engine: Engine, level: int, index: int, width: int) -> bytes:
+    """The hashes of a tile, at most `width`; empty where there is none."""
+    (found,) = one_statement(engine, _TILE, (level, index, width))
+    return found or b""
+
+
+def size(engine: Engine) -> int:
+    """Of the newest checkpoint; 0 before the first."""
+    found = one_statement(engine, b"select max(size) from log_checkpoints", ())
+    return found[0] or 0
+
+
+def signing_key(session: Session) -> LogKey | None:
+    return session.scalars(select(LogKey).where(LogKey.retired_at.is_(None))).first()
+
+
+def keys(session: Session) -> Sequence[LogKey]:
+    """Every key the log ever signed with, oldest first."""
+    return session.scalars(select(LogKey).order_by(LogKey.created_at, LogKey.id)).all()
+
+
+def leaves(session: Session, start: int, end: int) -> Sequence[LogLeaf]:
+    """Those at places start to end - 1, in order."""
+    return session.scalars(
+        select(LogLeaf).where(LogLeaf.leaf_index >= start, LogLeaf.leaf_index < end).order_by(LogLeaf.leaf_index)
+    ).all()
+
+
+def waiting_count(session: Session) -> int:
+    found: int = session.execute(text("select count(*) from log_waiting")).scalar_one()
+    return found
+
+
+def leaf_rows(session: Session, start: int, end: int) -> Sequence[Any]:
+    """(leaf_index, leaf_id, kind, commitment, leaf_hash, salt, record); the last two None where erased."""
+    return session.execute(
+        select(
+            LogLeaf.leaf_index,
+            LogLeaf.leaf_id,
+            LogLeaf.kind,
+            LogLeaf.commitment,
+            LogLeaf.leaf_hash,
+            LogOpening.salt,
+            LogOpening.record,
+        )
+        .outerjoin(LogOpening, LogOpening.leaf_id == LogLeaf.leaf_id)
+        .where(LogLeaf.leaf_index >= start, LogLeaf.leaf_index < end)
+        .order_by(LogLeaf.leaf_index)
+    ).all()
+
+
+def checkpoints_between(session: Session, after: int, up_to: int) -> Sequence[LogCheckpoint]:
+    """Of more than `after` and at most `up_to` leaves, in order."""
+    return session.scalars(
+        select(LogCheckpoint)
+        .where(LogCheckpoint.size > after, LogCheckpoint.size <= up_to)
+        .order_by(LogCheckpoint.size)
+    ).all()
+
+
+def find_tile(session: Session, level: int, index: int) -> LogTile | None:
+    return session.get(LogTile, (level, index))
+
+
+def size_of(session: Session) -> int:
+    """Of the newest checkpoint; 0 before the first."""
+    found = newest_checkpoint(session)
+    return found.size if found else 0
+
+
+def erased_ids(session: Session) -> set[str]:
+    """The leaves that erasure leaves name."""
+    return set(
+        session.execute(
+            text(
+                "select o.record::jsonb ->> 'leaf_id' from log_openings o"
+                " where o.leaf_id in (select leaf_id from log_leaves where kind = 'erasure'"
+                " union all select leaf_id from log_waiting where kind = 'erasure')"
+            )
+        ).scalars()
+    )

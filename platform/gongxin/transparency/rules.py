@@ -1,0 +1,29 @@
+"""Pure decisions on the log: its name, what an erasure must say."""
+
+from urllib.parse import urlsplit
+
+from gongxin.errors import Invalid
+
+MAX_MERGE_DELAY_SECONDS = 1
+MAX_GROUND = 200
+
+
+def origin_of(issuer: str) -> str:
+    """The log's name: where it is served, without the scheme (C2SP tlog-tiles). Once taken it is kept for ever."""
+    parts = urlsplit(issuer)
+    return f"{parts.netloc}{parts.path}/log".replace("+", "%2B")
+
+
+def check_ground(ground: str) -> str:
+    """Why an opening is erased. Raises Invalid at /ground where it says nothing or too much."""
+    kept = ground.strip()
+    if not 1 <= len(kept) <= MAX_GROUND or not kept.isprintable():
+        raise Invalid(
+            "invalid_field",
+            zh="擦除依据应为 1 至 200 个可见字符",
+            en="The ground of an erasure is 1 to 200 printable characters",
+            fix_zh="写明法律依据或决定文号。",
+            fix_en="Name the provision or the decision.",
+            pointer="/ground",
+        )
+    return kept
