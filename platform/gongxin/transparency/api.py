@@ -44,7 +44,9 @@ _LEAF: dict[str, Any] = {
 }
 
 
-@tiles_blp.operation("log.checkpoint", "GET", "/checkpoint", answer=_TEXT, media="text/plain", example=_CHECKPOINT)
+@tiles_blp.operation(
+    "log.checkpoint", "GET", "/checkpoint", answer=_TEXT, media="text/plain", example=_CHECKPOINT, statuses=(404,)
+)
 def checkpoint(call: Call) -> Answer:
     """最新检查点 The newest checkpoint, a C2SP signed note, with the witnesses' cosignatures so far."""
     return Answer(raw=publishing.newest_note(call.session).encode(), mimetype="text/plain", headers=_BRIEFLY)
@@ -80,7 +82,7 @@ def _tile(call: Call, level: int | None, place: str) -> Tile:
     return wanted
 
 
-@log_blp.operation("log.about", "GET", "", answer=schemas.LogOut)
+@log_blp.operation("log.about", "GET", "", answer=schemas.LogOut, statuses=(404,))
 def about(call: Call) -> Answer:
     """日志概况 The log's name, keys and size, and how soon what is promised stands in it."""
     newest = publishing.newest(call.session)
@@ -129,7 +131,14 @@ def proof(call: Call, leaf_id: uuid.UUID, query: dict[str, Any]) -> Answer:
     return Answer(raw=text.encode(), mimetype="text/plain", headers={"Cache-Control": "no-cache"})
 
 
-@log_blp.operation("log.consistency", "GET", "/consistency", query=schemas.ConsistencyIn, answer=schemas.ConsistencyOut)
+@log_blp.operation(
+    "log.consistency",
+    "GET",
+    "/consistency",
+    query=schemas.ConsistencyIn,
+    answer=schemas.ConsistencyOut,
+    statuses=(404,),
+)
 def consistency(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     """一致性证明 The proof that the log of one size is the beginning of the log of another (RFC 6962)."""
     new, hashes = proving.consistency(call.runtime, call.session, query["old"], query["new"])
