@@ -6,7 +6,7 @@ import os
 import statistics
 import time
 from base64 import urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,8 +98,8 @@ def _authorised(
     return load.http("POST", path, body, Content_Type=kind, Authorization=f"DPoP {token}", DPoP=proof, **more)
 
 
-def _bare(world: World) -> float:
-    return load.saturate(world.bare_port, [load.http("GET", "/")], seconds=SECONDS / 2, again=True).rate
+def _bare(world: World, requests: Sequence[bytes]) -> float:
+    return load.saturate(world.bare_port, requests, seconds=SECONDS / 2, again=True).rate
 
 
 def _all_answered(found: load.Load) -> float:
@@ -134,11 +134,12 @@ def lookups(world: World, count: int) -> list[bytes]:
 
 
 def lookup_one(world: World) -> float:
-    bare = _bare(world)
+    """Bare before and after, so that a machine that slows down meanwhile slows both."""
+    before = _bare(world, lookups(world, 400))
     load.saturate(world.port, lookups(world, 400), seconds=2)
-    rate = _all_answered(load.saturate(world.port, lookups(world, int(bare * SECONDS / 3)), seconds=SECONDS))
-    again = _bare(world)
-    return rate / statistics.mean((bare, again))
+    requests = lookups(world, int(before * SECONDS / 3))
+    rate = _all_answered(load.saturate(world.port, requests, seconds=SECONDS))
+    return rate / statistics.mean((before, _bare(world, requests[:400])))
 
 
 def lookup_tail(world: World) -> float:
