@@ -3,6 +3,8 @@
 import uuid
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
@@ -12,6 +14,7 @@ from gongxin.db import name_caller
 from gongxin.errors import Conflict, Invalid, NotFound
 from gongxin.transparency import keys, queries, rules, service
 from gongxin_wire import commitments, merkle, notes
+from gongxin_wire.canonical import canonical
 from tests.conftest import act_for
 
 RECORD = {"what": "一件事", "n": 1}
@@ -80,7 +83,7 @@ def test_two_records_alike_are_two_leaves_that_nobody_can_tell_alike_in_order(lo
 def test_a_leaf_may_carry_its_record_s_identifier_and_only_once(log: Session, config: Config) -> None:
     chosen = uuid.uuid4()
     assert service.append(log, kind="epoch", record=RECORD, leaf_id=chosen).leaf_id == chosen
-    again = "select log_append(array[cast(:id as uuid)], 'epoch', :salt, array['{}'], null)"
+    again = "select log_append(array[cast(:id as uuid)], 'epoch', :salt, '{}', null)"
     assert refusal(log, again, id=chosen, salt=bytes(32)) == ("23505", "pk_log_openings")
     service.sequence(log, config)
     assert refusal(log, again, id=chosen, salt=bytes(32)) == ("23505", "log_append_once")
@@ -89,7 +92,7 @@ def test_a_leaf_may_carry_its_record_s_identifier_and_only_once(log: Session, co
 def test_an_erased_leaf_s_identifier_is_not_taken_again(log: Session, config: Config) -> None:
     promise = appended(log, config)
     service.erase(log, promise.leaf_id, ground="主体请求")
-    again = "select log_append(array[cast(:id as uuid)], 'epoch', :salt, array['{}'], null)"
+    again = "select log_append(array[cast(:id as uuid)], 'epoch', :salt, '{}', null)"
     assert refusal(log, again, id=promise.leaf_id, salt=bytes(32)) == ("23505", "log_append_once")
 
 
@@ -102,14 +105,42 @@ def test_a_record_that_has_no_canonical_form_is_refused(log: Session, record: di
 def test_a_kind_that_is_none_is_refused_twice(log: Session) -> None:
     with pytest.raises(ValueError, match="kind"):
         service.append(log, kind="rumour", record=RECORD)
-    statement = "select log_append(array[cast(:id as uuid)], 'rumour', :salt, array['{}'], null)"
+    statement = "select log_append(array[cast(:id as uuid)], 'rumour', :salt, '{}', null)"
     assert refusal(log, statement, id=uuid.uuid4(), salt=bytes(32)) == ("23514", "ck_log_waiting_kind")
 
 
 @pytest.mark.parametrize("salts", [b"", bytes(31), bytes(64)])
 def test_salts_and_records_go_together(log: Session, salts: bytes) -> None:
-    statement = "select log_append(array[cast(:id as uuid)], 'epoch', :salt, array['{}'], null)"
+    statement = "select log_append(array[cast(:id as uuid)], 'epoch', :salt, '{}', null)"
     assert refusal(log, statement, id=uuid.uuid4(), salt=salts)[1] == "log_append_aligned"
+
+
+@pytest.mark.parametrize("records", ["{}\n{}", ""])
+def test_a_leaf_has_one_record_and_a_record_one_leaf(log: Session, records: str) -> None:
+    statement = "select log_append(array[cast(:id as uuid)], 'epoch', :salt, nullif(:records, ''), null)"
+    assert refusal(log, statement, id=uuid.uuid4(), salt=bytes(32), records=records)[0] == "23502"
+
+
+PLAIN = st.dictionaries(
+    st.text(st.characters(codec="ascii"), max_size=4),
+    st.text(max_size=8)
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.booleans()
+    | st.none()
+    | st.lists(st.text(max_size=3)),
+    max_size=5,
+)
+
+
+@given(PLAIN | st.dictionaries(st.text(max_size=4), st.floats(allow_nan=False, allow_infinity=False), max_size=3))
+def test_the_quick_canonical_form_is_the_canonical_form(record: dict[str, object]) -> None:
+    try:
+        wanted = canonical(record)
+    except ValueError:
+        with pytest.raises(ValueError):
+            service.canonical_text(record)
+    else:
+        assert service.canonical_text(record) == wanted
 
 
 # --- sequence -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from gongxin.db import one_statement
 
 from .models import LogCheckpoint, LogKey, LogLeaf, LogOpening, LogTile, LogWaiting
 
-_APPEND = text("select log_append(cast(:ids as uuid[]), :kind, :salts, cast(:records as text[]), cast(:owner as uuid))")
+_APPEND = text("select log_append(cast(:ids as uuid[]), :kind, :salts, cast(:records as text), cast(:owner as uuid))")
 # The note of checkpoint `c` as it is shown: what the log signed.
 _SHOWN = "c.note"
 _LEAF_AND_HEAD = (
@@ -32,7 +32,9 @@ def append(
     owner: uuid.UUID | None,
 ) -> None:
     """Keeps the openings and lets the leaves wait."""
-    session.execute(_APPEND, {"ids": list(ids), "kind": kind, "salts": salts, "records": list(records), "owner": owner})
+    session.execute(
+        _APPEND, {"ids": list(ids), "kind": kind, "salts": salts, "records": "\n".join(records), "owner": owner}
+    )
 
 
 def erase(session: Session, leaf_id: uuid.UUID, *, erasure_id: uuid.UUID, salt: bytes, record: str) -> None:
