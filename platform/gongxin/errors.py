@@ -65,6 +65,18 @@ class Invalid(GongxinError):
             self.extra["errors"] = faults
 
 
+def bad_field(pointer: str, zh: str, en: str) -> Invalid:
+    """One field is not of its documented form; `zh` and `en` say what the form is."""
+    return Invalid(
+        "invalid_field",
+        zh=zh,
+        en=en,
+        fix_zh="按接口文档更正该字段。",
+        fix_en="Correct the field as the documentation says.",
+        pointer=pointer,
+    )
+
+
 class Unauthenticated(GongxinError):
     """Who asks is not known. `scheme`, `oauth_error` feed the WWW-Authenticate header (RFC 6750 section 3); an empty
     `oauth_error` where nothing was sent to find fault with."""

@@ -1,39 +1,15 @@
 """Events over HTTP: by parties and by courts, refused with what is legal, told as of any moment, seen by look-ups."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
-from gongxin.config import Config
 from gongxin.web.caller import Caller
 from gongxin_wire.identifiers import synthetic_cn_id
 from tests.api.cases_http import CARD, NOBODY, place, register, say
-from tests.api.disclosure_http import House, build_house
+from tests.api.disclosure_http import House
 from tests.services.cases_world import TODAY, Acts, days_ago
 from tests.services.disclosure_world import granted, subject, token
-
-
-@pytest.fixture
-def house(config: Config, engine: Engine, owner_engine: Engine) -> Iterator[House]:
-    yield from build_house(config, engine, owner_engine)
-
-
-@pytest.fixture
-def acts(house: House, engine: Engine, config: Config) -> Acts:
-    return Acts(engine, config, house.world)
-
-
-@pytest.fixture
-def bank(acts: Acts) -> Caller:
-    return acts.member("bank")
-
-
-@pytest.fixture
-def agency(acts: Acts) -> Caller:
-    return acts.member("agency")
-
 
 # --- events ---------------------------------------------------------------------------------------------------------
 

@@ -2,45 +2,22 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from gongxin.cases import lines
-from gongxin.config import Config
 from gongxin.web import ndjson
 from gongxin.web.caller import Caller
 from gongxin_wire.identifiers import synthetic_cn_id
 from tests.api.cases_http import CARD, NOBODY, new_case, place, register, send, told
-from tests.api.disclosure_http import House, build_house
+from tests.api.disclosure_http import House
 from tests.services.cases_world import SCOPES, TODAY, Acts, days_ago
 from tests.services.disclosure_world import subject, token
-
-
-@pytest.fixture
-def house(config: Config, engine: Engine, owner_engine: Engine) -> Iterator[House]:
-    yield from build_house(config, engine, owner_engine)
-
-
-@pytest.fixture
-def acts(house: House, engine: Engine, config: Config) -> Acts:
-    return Acts(engine, config, house.world)
-
-
-@pytest.fixture
-def bank(acts: Acts) -> Caller:
-    return acts.member("bank")
-
-
-@pytest.fixture
-def agency(acts: Acts) -> Caller:
-    return acts.member("agency")
-
 
 # --- who may --------------------------------------------------------------------------------------------------------
 

@@ -1,24 +1,17 @@
 """Look-ups over HTTP: anonymous, wrong scope, wrong purpose, wrong form, then right."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
-from gongxin.config import Config
 from gongxin.errors import Unavailable
 from gongxin_wire.canonical import digest, unb64u
 from gongxin_wire.identifiers import synthetic_cn_id
-from tests.api.disclosure_http import House, build_house
+from tests.api.disclosure_http import House
 from tests.services.disclosure_world import granted, subject, token
-
-
-@pytest.fixture
-def house(config: Config, engine: Engine, owner_engine: Engine) -> Iterator[House]:
-    yield from build_house(config, engine, owner_engine)
 
 
 def own_case(house: House) -> tuple[Any, dict[str, Any]]:

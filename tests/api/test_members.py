@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,12 +9,11 @@ import pytest
 from sqlalchemy import Engine
 
 from gongxin import ids
-from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.members import queries, rules, service
 from gongxin.web.caller import Caller
 from gongxin_wire.identifiers import synthetic_uscc
-from tests.api.disclosure_http import House, build_house
+from tests.api.disclosure_http import House
 
 _NUMBERS = itertools.count(300_000_000)
 TERMS: dict[str, Any] = {
@@ -25,11 +23,6 @@ TERMS: dict[str, Any] = {
     "contacts": {"operations": "ops@member.example"},
     "effective_from": "2026-11-01T00:00:00+08:00",
 }
-
-
-@pytest.fixture
-def house(config: Config, engine: Engine, owner_engine: Engine) -> Iterator[House]:
-    yield from build_house(config, engine, owner_engine)
 
 
 def member(house: House, kind: str) -> Caller:

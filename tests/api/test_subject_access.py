@@ -1,22 +1,14 @@
 """The subject, through the association, sees who asked."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine
 
-from gongxin.config import Config
 from gongxin_wire.canonical import digest, unb64u
-from tests.api.disclosure_http import House, build_house
+from tests.api.disclosure_http import House
 from tests.services.disclosure_world import granted, subject, token
-
-
-@pytest.fixture
-def house(config: Config, engine: Engine, owner_engine: Engine) -> Iterator[House]:
-    yield from build_house(config, engine, owner_engine)
 
 
 def test_the_association_tells_the_subject_who_asked_and_the_telling_is_recorded(house: House) -> None:

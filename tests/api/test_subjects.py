@@ -1,16 +1,13 @@
 """Published keys and blind evaluation over HTTP."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine
 
-from gongxin.config import Config
 from gongxin_wire.canonical import b64u, unb64u
 from gongxin_wire.identifiers import synthetic_cn_id
 from gongxin_wire.voprf import oprf
-from tests.api.disclosure_http import House, build_house
+from tests.api.disclosure_http import House
 
 # Multiples of the base point, RFC 9496 appendix A.1.
 POINTS = [
@@ -19,11 +16,6 @@ POINTS = [
 ]
 ID_NUMBER = synthetic_cn_id(7)
 ELEMENTS = [b64u(bytes.fromhex(point)) for point in POINTS]
-
-
-@pytest.fixture
-def house(config: Config, engine: Engine, owner_engine: Engine) -> Iterator[House]:
-    yield from build_house(config, engine, owner_engine)
 
 
 def test_anyone_reads_the_published_keys(house: House) -> None:

@@ -2,42 +2,18 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from gongxin.cases import lines, service
-from gongxin.config import Config
-from gongxin.db import transaction
 from gongxin.errors import Conflict, Invalid, NotFound, Stale
-from gongxin.subjects import service as subjects
 from gongxin.web.caller import Caller
 from tests.services.cases_world import TODAY, Acts, days_ago
-from tests.services.disclosure_world import build
-
-
-@pytest.fixture
-def acts(engine: Engine, owner_engine: Engine, config: Config) -> Iterator[Acts]:
-    with transaction(engine) as session:
-        subjects.ensure_epochs(session, config)
-    for world in build(owner_engine, config):
-        yield Acts(engine, config, world)
-
-
-@pytest.fixture
-def bank(acts: Acts) -> Caller:
-    return acts.member("bank")
-
-
-@pytest.fixture
-def agency(acts: Acts) -> Caller:
-    return acts.member("agency")
-
 
 # --- registration ---------------------------------------------------------------------------------------------------
 

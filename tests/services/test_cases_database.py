@@ -1,7 +1,6 @@
 """The fences of the database around cases: rows, rights, each constraint violated once."""
 
 import uuid
-from collections.abc import Iterator
 from datetime import date
 
 import pytest
@@ -12,32 +11,9 @@ from sqlalchemy.orm import Session
 from gongxin import ids
 from gongxin.cases import service
 from gongxin.cases.service.asserting import Assertion
-from gongxin.config import Config
-from gongxin.db import transaction
-from gongxin.subjects import service as subjects
 from gongxin.web.caller import Caller
 from tests.conftest import act_for
 from tests.services.cases_world import TODAY, Acts, days_ago
-from tests.services.disclosure_world import build
-
-
-@pytest.fixture
-def acts(engine: Engine, owner_engine: Engine, config: Config) -> Iterator[Acts]:
-    with transaction(engine) as session:
-        subjects.ensure_epochs(session, config)
-    for world in build(owner_engine, config):
-        yield Acts(engine, config, world)
-
-
-@pytest.fixture
-def bank(acts: Acts) -> Caller:
-    return acts.member("bank")
-
-
-@pytest.fixture
-def agency(acts: Acts) -> Caller:
-    return acts.member("agency")
-
 
 # --- fences ---------------------------------------------------------------------------------------------------------
 

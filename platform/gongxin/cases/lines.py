@@ -7,10 +7,10 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, NoReturn
+from typing import Any
 
 from gongxin.disclosure import rules as disclosure
-from gongxin.errors import Conflict, Invalid
+from gongxin.errors import Conflict, Invalid, bad_field
 from gongxin.pii import refuse_pii
 from gongxin.subjects import rules as subjects
 from gongxin_wire.pii import find_pii
@@ -71,16 +71,16 @@ class Reader:
     def case(self, value: Any) -> NewCase:
         """One case. Raises Invalid at the field."""
         if type(value) is not dict or not _NEEDED <= value.keys() <= _ALL:
-            _refuse("", "应恰有 creditor_ref、subject、opened_on，可有 references",
+            raise bad_field("", "应恰有 creditor_ref、subject、opened_on，可有 references",
                     "Give exactly creditor_ref, subject, opened_on and perhaps references")  # fmt: skip
         ref = value["creditor_ref"]
         if type(ref) is not str or _CREDITOR_REF.fullmatch(ref) is None:
-            _refuse("/creditor_ref", "应为 1 至 64 个字母、数字、汉字或 ()_./:#+@=-，空格只可在中间",
+            raise bad_field("/creditor_ref", "应为 1 至 64 个字母、数字、汉字或 ()_./:#+@=-，空格只可在中间",
                     "1 to 64 letters, digits, Han characters or ()_./:#+@=-; spaces only inside")  # fmt: skip
         tokens = self.subject(value["subject"])
         opened_on = day(value["opened_on"], "/opened_on")
         if not date(1980, 1, 1) <= opened_on <= self.today:
-            _refuse("/opened_on", "应在 1980 年之后，且不晚于今日", "Between 1980 and today")
+            raise bad_field("/opened_on", "应在 1980 年之后，且不晚于今日", "Between 1980 and today")
         given = value.get("references")
         return NewCase(ref, tokens, opened_on, references(given) if "references" in value else ())
 
@@ -101,23 +101,23 @@ class Reader:
     def keys(self, value: Any) -> tuple[uuid.UUID, list[tuple[int, bytes]]]:
         """A line of POST /v1/cases/keys; tokens of new epochs only, so none is demanded."""
         if type(value) is not dict or value.keys() != {"case_id", "subject"}:
-            _refuse("", "应恰有 case_id、subject", "Give exactly case_id and subject")
+            raise bad_field("", "应恰有 case_id、subject", "Give exactly case_id and subject")
         return identifier(value["case_id"], "/case_id"), subjects.check_subject(value["subject"], self.accepted)
 
 
 def references(value: Any) -> tuple[Reference, ...]:
     """The `references` of a case, without repetition."""
     if type(value) is not list or len(value) > MAX_REFERENCES:
-        _refuse("/references", "应为至多 10 项的列表", "A list of at most 10")
+        raise bad_field("/references", "应为至多 10 项的列表", "A list of at most 10")
     found = tuple(_reference(item, f"/references/{index}") for index, item in enumerate(value))
     if len({(item.kind, item.reference) for item in found}) != len(found):
-        _refuse("/references", "同一编号出现两次", "A reference is given twice")
+        raise bad_field("/references", "同一编号出现两次", "A reference is given twice")
     return found
 
 
 def _reference(value: Any, pointer: str) -> Reference:
     if type(value) is not dict or not {"kind", "reference"} <= value.keys() <= {"kind", "reference", "member_id"}:
-        _refuse(
+        raise bad_field(
             pointer, "应有 kind、reference，调解案卷另有 member_id", "Give kind, reference, and member_id of a mediator"
         )
     return reference(value["kind"], value["reference"], value.get("member_id"), pointer)
@@ -126,11 +126,11 @@ def _reference(value: Any, pointer: str) -> Reference:
 def reference(kind: Any, text: Any, member_id: Any, pointer: str = "") -> Reference:
     """One reference in normal form. Raises Invalid."""
     if kind not in REFERENCE_KINDS:
-        _refuse(f"{pointer}/kind", "应为 court_case 或 mediation_file", "court_case or mediation_file")
+        raise bad_field(f"{pointer}/kind", "应为 court_case 或 mediation_file", "court_case or mediation_file")
     if type(text) is not str or not 1 <= len(text) <= 64:
-        _refuse(f"{pointer}/reference", "应为 1 至 64 个字符", "1 to 64 characters")
+        raise bad_field(f"{pointer}/reference", "应为 1 至 64 个字符", "1 to 64 characters")
     if (member_id is not None) != (kind == "mediation_file"):
-        _refuse(f"{pointer}/member_id", "调解案卷须写明调解机构的 member_id，案号不写",
+        raise bad_field(f"{pointer}/member_id", "调解案卷须写明调解机构的 member_id，案号不写",
                 "A mediation file names its mediator's member_id; a court case has none")  # fmt: skip
     mediator = None if member_id is None else identifier(member_id, f"{pointer}/member_id")
     return Reference(kind, normal(kind, text, f"{pointer}/reference"), mediator)
@@ -147,7 +147,7 @@ def normal(kind: str, text: str, pointer: str) -> str:
 def new_move(value: Any) -> NewMove:
     """A line of POST /v1/cases/placements."""
     if type(value) is not dict or not {"case_id", "action"} <= value.keys() <= _MOVE:
-        _refuse("", "应有 case_id、action，可有 agency_id、mandate_until、reason、version",
+        raise bad_field("", "应有 case_id、action，可有 agency_id、mandate_until、reason、version",
                 "Give case_id, action and perhaps agency_id, mandate_until, reason, version")  # fmt: skip
     action, reason, version = value["action"], value.get("reason"), value.get("version")
     if type(action) is not str or action not in REQUESTABLE:
@@ -162,10 +162,10 @@ def new_move(value: Any) -> NewMove:
         )
     if reason is not None:
         if type(reason) is not str or not 1 <= len(reason) <= 200 or "\0" in reason:
-            _refuse("/reason", "应为 1 至 200 个字符", "1 to 200 characters")
+            raise bad_field("/reason", "应为 1 至 200 个字符", "1 to 200 characters")
         refuse_pii(reason, "/reason")
     if version is not None and (type(version) is not int or not 1 <= version < 2**31):
-        _refuse("/version", "应为正整数", "A positive whole number")
+        raise bad_field("/version", "应为正整数", "A positive whole number")
     agency, until = value.get("agency_id"), value.get("mandate_until")
     return NewMove(
         identifier(value["case_id"], "/case_id"),
@@ -184,12 +184,12 @@ def day(value: Any, pointer: str) -> date:
             return date.fromisoformat(value)
     except ValueError:
         pass
-    _refuse(pointer, "应为 YYYY-MM-DD 形式的日期", "A date as YYYY-MM-DD")
+    raise bad_field(pointer, "应为 YYYY-MM-DD 形式的日期", "A date as YYYY-MM-DD")
 
 
 def identifier(value: Any, pointer: str) -> uuid.UUID:
     if type(value) is not str or _UUID.fullmatch(value) is None:
-        _refuse(pointer, "应为登记处给出的编号", "An identifier the registry gave")
+        raise bad_field(pointer, "应为登记处给出的编号", "An identifier the registry gave")
     return uuid.UUID(value)
 
 
@@ -220,16 +220,5 @@ def repeated(pointer: str) -> Conflict:
         en="It stands twice in this batch",
         fix_zh="每个案件在一批中只写一行。",
         fix_en="Write one line a case in a batch.",
-        pointer=pointer,
-    )
-
-
-def _refuse(pointer: str, zh: str, en: str) -> NoReturn:
-    raise Invalid(
-        "invalid_field",
-        zh=zh,
-        en=en,
-        fix_zh="按接口文档更正该字段。",
-        fix_en="Correct the field as the documentation says.",
         pointer=pointer,
     )

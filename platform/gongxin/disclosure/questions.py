@@ -10,13 +10,13 @@ import uuid
 from binascii import a2b_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import orjson
 from flask import Request
 
 from gongxin.config import Config
-from gongxin.errors import Invalid
+from gongxin.errors import Invalid, bad_field
 from gongxin.pii import refuse_pii
 from gongxin.subjects import rules as subjects
 from gongxin.subjects import service as subject_keys
@@ -93,14 +93,15 @@ def _read(
     wanted = {"purpose", "items"} if batch else {"purpose", "subject", "ground"}
     if not isinstance(body, dict) or body.keys() - {"officer"} != wanted:
         names = sorted(wanted)
-        _refuse("", f"应恰有 {'、'.join(names)}，可有 officer", f"Give {', '.join(names)} and perhaps officer, no more")
+        form = f"Give {', '.join(names)} and perhaps officer, no more"
+        raise bad_field("", f"应恰有 {'、'.join(names)}，可有 officer", form)
     purpose = body["purpose"]
     if not isinstance(purpose, str) or purpose not in rules.LOOKUP_PURPOSES:
-        _refuse("/purpose", "未知的用途", f"purpose is one of {', '.join(rules.LOOKUP_PURPOSES)}")
+        raise bad_field("/purpose", "未知的用途", f"purpose is one of {', '.join(rules.LOOKUP_PURPOSES)}")
     officer = _officer(body.get("officer"), purpose)
     items = body["items"] if batch else [{"subject": body["subject"], "ground": body["ground"]}]
     if not isinstance(items, list) or not 1 <= len(items) <= MAX_ITEMS:
-        _refuse("/items", "应有 1 至 1000 项", "items holds 1 to 1000 entries")
+        raise bad_field("/items", "应有 1 至 1000 项", "items holds 1 to 1000 entries")
     prefixes = {e.epoch: subject_keys.key_prefix("debtor", e.epoch) for e in open_epochs}
     field = "case_id" if purpose in rules.BY_CASE else "reference"
     read = _quickly(items, field, prefixes) or _carefully(items, field, prefixes, batch)
@@ -160,11 +161,11 @@ def _carefully(items: list[Any], field: str, prefixes: Mapping[int, bytes], batc
     for index, item in enumerate(items):
         at = f"/items/{index}" if batch else ""
         if not isinstance(item, dict) or item.keys() != {"subject", "ground"}:
-            _refuse(at, "每项应恰有 subject 和 ground", "Each item has exactly subject and ground")
+            raise bad_field(at, "每项应恰有 subject 和 ground", "Each item has exactly subject and ground")
         pairs.append(subjects.check_subject(item["subject"], accepted, f"{at}/subject"))
         ground = item["ground"]
         if not isinstance(ground, dict) or ground.keys() != {field} or not isinstance(ground[field], str):
-            _refuse(f"{at}/ground", f"此用途的依据为 {{{field}}}", f"The ground of this purpose is {{{field}}}")
+            raise bad_field(f"{at}/ground", f"此用途的依据为 {{{field}}}", f"The ground of this purpose is {{{field}}}")
         grounds.append(ground[field])
     width = max(map(len, pairs))
     # One epoch may be given where others give two: its key stands twice, which changes nothing.
@@ -175,10 +176,10 @@ def _carefully(items: list[Any], field: str, prefixes: Mapping[int, bytes], batc
 def _officer(value: Any, purpose: str) -> str | None:
     if value is None:
         if purpose == "supervision":
-            _refuse("/officer", "监管查询须写明经办人", "supervision names the officer who asks")
+            raise bad_field("/officer", "监管查询须写明经办人", "supervision names the officer who asks")
         return None
     if not isinstance(value, str) or not 1 <= len(value.strip()) <= MAX_OFFICER or not value.isprintable():
-        _refuse("/officer", "经办人应为 1 至 64 个可见字符", "officer is 1 to 64 printable characters")
+        raise bad_field("/officer", "经办人应为 1 至 64 个可见字符", "officer is 1 to 64 printable characters")
     refuse_pii(value, "/officer")
     return value.strip()
 
@@ -187,7 +188,7 @@ def _case_ids(grounds: Sequence[str], batch: bool) -> None:
     for index, ground in enumerate(grounds):
         if _UUID.fullmatch(ground) is None:
             at = f"/items/{index}/ground/case_id" if batch else "/ground/case_id"
-            _refuse(at, "case_id 应为案件登记编号", "case_id is the identifier the registry gave the case")
+            raise bad_field(at, "case_id 应为案件登记编号", "case_id is the identifier the registry gave the case")
 
 
 def _references(
@@ -206,14 +207,3 @@ def _references(
             normal = rules.file_number(ground, at)
         found.append(normal)
     return found, void
-
-
-def _refuse(pointer: str, zh: str, en: str) -> NoReturn:
-    raise Invalid(
-        "invalid_field",
-        zh=zh,
-        en=en,
-        fix_zh="按接口文档更正该字段。",
-        fix_en="Correct the field as the documentation says.",
-        pointer=pointer,
-    )

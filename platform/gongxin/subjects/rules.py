@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gongxin.errors import Conflict, Invalid
+from gongxin.errors import Conflict, Invalid, bad_field
 from gongxin_wire.voprf import sodium
 
 DATA_SETS = ("debtor", "agent")
@@ -154,14 +154,14 @@ class Evaluation:
 def check_evaluation(body: Any) -> Evaluation:
     """The body of POST /v1/subjects/evaluations, read by hand. Raises Invalid naming the field."""
     if not isinstance(body, dict) or body.keys() != {"data_set", "epoch", "elements"}:
-        raise _bad_field("", "应恰有 data_set、epoch、elements", "Give exactly data_set, epoch and elements")
+        raise bad_field("", "应恰有 data_set、epoch、elements", "Give exactly data_set, epoch and elements")
     data_set, epoch, elements = body["data_set"], body["epoch"], body["elements"]
     if data_set not in DATA_SETS:
-        raise _bad_field("/data_set", "未知的数据集", "data_set must be debtor or agent")
+        raise bad_field("/data_set", "未知的数据集", "data_set must be debtor or agent")
     if type(epoch) is not int or not 1 <= epoch <= 32767:
-        raise _bad_field("/epoch", "密钥期应为正整数", "epoch must be a positive whole number")
+        raise bad_field("/epoch", "密钥期应为正整数", "epoch must be a positive whole number")
     if not isinstance(elements, list) or not 1 <= len(elements) <= MAX_ELEMENTS:
-        raise _bad_field("/elements", "应有 1 至 1000 个元素", "elements must hold 1 to 1000 elements")
+        raise bad_field("/elements", "应有 1 至 1000 个元素", "elements must hold 1 to 1000 elements")
     return Evaluation(data_set, epoch, [_element(text, index) for index, text in enumerate(elements)])
 
 
@@ -189,15 +189,4 @@ def bad_element(index: int) -> Invalid:
         fix_zh="每个元素为 SDK 盲化所得 32 字节的 base64url，无填充；不要提交证件号码。",
         fix_en="Each element is the 32 bytes the SDK's blinding gives, base64url without padding; never an ID number.",
         pointer=f"/elements/{index}",
-    )
-
-
-def _bad_field(pointer: str, zh: str, en: str) -> Invalid:
-    return Invalid(
-        "invalid_field",
-        zh=zh,
-        en=en,
-        fix_zh="按接口文档更正该字段。",
-        fix_en="Correct the field as the documentation says.",
-        pointer=pointer,
     )
