@@ -16,6 +16,7 @@ from .cases import api as cases_api
 from .config import Config, load
 from .db import make_engine
 from .disclosure import api as disclosure_api
+from .evidence import api as evidence_api
 from .members import api as members_api
 from .subjects import api as subjects_api
 from .transparency import api as transparency_api
@@ -31,6 +32,7 @@ BLUEPRINTS = (
     *subjects_api.BLUEPRINTS,
     *cases_api.BLUEPRINTS,
     *disclosure_api.BLUEPRINTS,
+    *evidence_api.BLUEPRINTS,
 )
 
 SECURITY_HEADERS = (

@@ -12,6 +12,7 @@ for _package in (
     "subjects.models",
     "cases.models",
     "disclosure.models",
+    "evidence.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

@@ -27,6 +27,7 @@ NAMES_NO_CALLER: dict[str, str] = {
     "log_tiles.read": "the log is public",
     "log_waiting.read": "leaves are salted commitments and say nothing, placed or not",
     "members.directory": "the directory is readable by any member; agreements are not",
+    "retention_rules.read": "how long evidence is kept is published",
     "registry_keys.read": "public keys; the private ones are sealed under the master key",
     "subject_epochs.read": "public keys; the secrets are sealed under the master key",
 }

@@ -17,6 +17,7 @@ CASE_SIDES = frozenset({"bank", "agency", "mediator"})
 # The association and regulators assert on a case whose number stands in their file; courts by 案号 alone.
 ASSERTERS = EVERYONE - {"court"}
 COURT = frozenset({"court"})
+EVIDENCE_SIDES = EVERYONE - {"regulator"}
 ASSOCIATION = frozenset({"association"})
 OVERSIGHT = frozenset({"association", "regulator"})
 
@@ -66,6 +67,8 @@ SCOPES: dict[str, tuple[str, str]] = {
     "cases.write": ("登记与委托案件", "register and place cases"),
     "events.write": ("登记案件状态", "assert case events"),
     "court_events.write": ("法院按案号登记状态", "assert court events by case number"),
+    "evidence.read": ("读取本机构证据", "read one's own evidence"),
+    "evidence.write": ("登记证据与保管事件", "register evidence and its custody"),
     "lookups": ("查询", "look-ups"),
     "subject_access": ("个人查阅", "subject access"),
 }
@@ -144,6 +147,21 @@ PERMISSIONS: dict[str, Permission] = {
         _row("court_events.list", "court_events.write", COURT, "sp"),
         _row("court_events.correct", "court_events.write", COURT, "scp"),
         _row("court_events.withdraw", "court_events.write", COURT, "scp"),
+        # evidence
+        _row("evidence.register", "evidence.write", EVIDENCE_SIDES, "scp"),
+        _row("evidence.register_bulk", "evidence.write", EVIDENCE_SIDES, "sp"),
+        _row("evidence.register_batch", "evidence.write", EVIDENCE_SIDES, "scp"),
+        _row("evidence.list", "evidence.read", EVIDENCE_SIDES, "sp"),
+        _row("evidence.get", "evidence.read", EVIDENCE_SIDES, "sp"),
+        _row("evidence.opening", "evidence.read", EVIDENCE_SIDES, "sp"),
+        _row("evidence.of_case", "evidence.read", CASE_SIDES, "sp"),
+        _row("evidence.batches", "evidence.read", EVIDENCE_SIDES, "sp"),
+        _row("evidence.batch", "evidence.read", EVIDENCE_SIDES, "sp"),
+        _row("evidence.batch_opening", "evidence.read", EVIDENCE_SIDES, "sp"),
+        _row("evidence.custody", "evidence.read", EVIDENCE_SIDES, "sp"),
+        _row("evidence.record_custody", "evidence.write", EVIDENCE_SIDES, "scp"),
+        _row("evidence.hold", "evidence.write", EVIDENCE_SIDES, "scp"),
+        _row("evidence.retention", None),
         # disclosure
         _row("disclosure.policy", None),
         _row("disclosure.receipt_keys", None),
