@@ -150,6 +150,15 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
             "effective_on": "2026-02-01",
         },
     )
+    file = {"kind": "recording", "sha256": "ab" * 32, "size": 1, "media_type": "audio/mpeg", "complaint": "TS-1"}
+    evidence = ground.ask("bank", "POST", "/v1/evidence", json=file)
+    batch = ground.ask(
+        "bank",
+        "POST",
+        "/v1/evidence/batches",
+        data=b'{"kind":"recording"}\n"%s"\n' % (b"ab" * 32),
+        content_type="application/x-ndjson",
+    )
     ground.known = {
         "member_id": str(victim.member_id),
         "client_id": spare.client_id,
@@ -157,6 +166,8 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
         "case_id": case["case_id"],
         "event_id": event["event_id"],
         "court_event_id": court["court_event_id"],
+        "evidence_id": evidence["evidence_id"],
+        "batch_id": batch["batch_id"],
         "code": "bad_json",
     }
 
@@ -226,6 +237,7 @@ BY_ID = {found.definition.raw["operationId"]: found for found in OPERATIONS}
         ("cases_register_bulk", "cases_register"),
         ("cases_place_bulk", "cases_place"),
         ("cases_rekey_bulk", "cases_register"),
+        ("evidence_register_bulk", "evidence_register"),
     ],
 )
 def test_each_line_of_any_form_gets_its_line(ground: Ground, bulk: str, single: str, mode: GenerationMode) -> None:
@@ -243,7 +255,7 @@ def test_each_line_of_any_form_gets_its_line(ground: Ground, bulk: str, single: 
     @given(cases=st.lists(BY_ID[single].as_strategy(generation_mode=mode), min_size=1, max_size=4))
     def run(cases: list[Any]) -> None:
         lines = [case.body for case in cases]
-        if bulk != "cases_register_bulk":
+        if bulk not in {"cases_register_bulk", "evidence_register_bulk"}:
             lines = [{**line, "case_id": ground.known["case_id"]} if isinstance(line, dict) else line for line in lines]
         if bulk == "cases_rekey_bulk":
             for line in filter(lambda line: isinstance(line, dict), lines):

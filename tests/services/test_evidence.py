@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
 from datetime import date, timedelta
 
 import orjson
@@ -32,13 +31,13 @@ __all__ = ["world"]
 
 
 @pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[timedelta]]:
+def later(monkeypatch: pytest.MonkeyPatch) -> list[timedelta]:
     """Moves the clock by the sum of the list."""
     moved: list[timedelta] = []
     real, today = clock.now, clock.today_in_china
     monkeypatch.setattr(clock, "now", lambda: real() + sum(moved, timedelta()))
     monkeypatch.setattr(clock, "today_in_china", lambda: today() + sum(moved, timedelta()))
-    yield moved
+    return moved
 
 
 def code_of(refused: pytest.ExceptionInfo[GongxinError]) -> str:

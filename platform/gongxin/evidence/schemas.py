@@ -10,7 +10,7 @@ from gongxin.transparency.models import LogOpening
 from gongxin_wire.canonical import b64u
 from gongxin_wire.evidence import CUSTODY, KINDS, MAX_SIZE, moment
 
-from . import reading, rules
+from . import examples, reading, rules
 from .models import CustodyEvent, EvidenceBatch, RetentionRule
 from .queries import Found
 
@@ -20,10 +20,10 @@ _HASH: dict[str, Any] = {"pattern": reading.HEX_PATTERN}
 _CURSOR = [validate.Length(1, 512), validate.Regexp("^[A-Za-z0-9_-]+$(?!\n)")]
 
 
-def _pattern(pattern: str, longest: int, **kw: Any) -> fields.String:
+def _pattern(pattern: str, longest: int, *, example: str | None = None, **kw: Any) -> fields.String:
     return fields.String(
         validate=[validate.Length(1, longest), validate.Regexp(pattern.removesuffix("$") + r"\Z")],
-        metadata={"pattern": pattern},
+        metadata={"pattern": pattern} | ({"example": example} if example else {}),
         **kw,
     )
 
@@ -55,7 +55,7 @@ class EvidenceIn(Schema):
     )
 
 
-class LeafOut(Schema):
+class PromiseOut(Schema):
     id = fields.String(required=True, metadata=_UUID)
     commitment = fields.String(required=True)
 
@@ -79,7 +79,7 @@ class EvidenceOut(Schema):
     held = fields.Boolean(required=True)
     destroyed_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
     custody_head = fields.String(required=True, metadata=_HASH)
-    leaf = fields.Nested(LeafOut, required=True)
+    leaf = fields.Nested(PromiseOut, required=True)
     version = fields.Integer(required=True)
 
 
@@ -89,8 +89,8 @@ class PageIn(Schema):
 
 
 class ListIn(PageIn):
-    case_id = _pattern(reading.UUID_PATTERN, 36)
-    sha256 = _pattern(reading.HEX_PATTERN, 64)
+    case_id = _pattern(reading.UUID_PATTERN, 36, example=examples.CASE_ID)
+    sha256 = _pattern(reading.HEX_PATTERN, 64, example=examples.SHA256)
     kind = fields.String(validate=validate.OneOf(KINDS))
     held = fields.Boolean(truthy={"true"}, falsy={"false"})
 
@@ -143,7 +143,7 @@ class CustodyOut(Schema):
     previous = fields.String(required=True, metadata=_HASH)
     digest = fields.String(required=True, metadata=_HASH)
     recorded_at = fields.String(required=True, metadata=_RFC3339)
-    leaf = fields.Nested(LeafOut, required=True)
+    leaf = fields.Nested(PromiseOut, required=True)
     v = fields.Integer(required=True)
 
 
@@ -168,7 +168,7 @@ class BatchOut(Schema):
     registered_at = fields.String(required=True, metadata=_RFC3339)
     keep_at_least_until = fields.Date(required=True)
     keep_until = fields.Date(required=True)
-    leaf = fields.Nested(LeafOut, required=True)
+    leaf = fields.Nested(PromiseOut, required=True)
 
 
 class BatchesOut(Schema):
@@ -177,7 +177,7 @@ class BatchesOut(Schema):
 
 
 class OpeningOut(Schema):
-    leaf = fields.Nested(LeafOut, required=True)
+    leaf = fields.Nested(PromiseOut, required=True)
     kind = fields.String(required=True, validate=validate.OneOf(["evidence", "evidence_batch", "custody"]))
     salt = fields.String(required=True)
     record = fields.Dict(required=True)
