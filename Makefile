@@ -29,7 +29,8 @@ env-dev: .venv/.env-dev
 	@touch $@
 
 test: env-dev
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup; found=$$?; \
+	GONGXIN_DATA_DIR=var/test $(BIN)/gongxin db stop; exit $$found
 
 sure: env-dev
 	@$(BIN)/ruff format --check .
