@@ -82,7 +82,7 @@ def test_the_examples_of_start_here_name_scopes_and_addresses_that_exist(http: F
 
 def test_the_commands_of_start_here_are_those_the_member_has(http: FlaskClient) -> None:
     text = http.get("/docs").text
-    commands = re.findall(r"gongxin-member ([a-z ]+?) ([a-z.]+\.json)", text)
+    commands = re.findall(r"gongxin-member ([a-z ]+?) ([a-z.]+\.(?:json|pem))", text)
     assert {name for name, _ in commands} == {"keys new", "verify"}
     for name, file in commands:
         answer = CliRunner().invoke(main, [*name.split(), file, "--help"])
