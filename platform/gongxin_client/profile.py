@@ -10,6 +10,7 @@
 
     [pins.receipts]                               # kid = Ed25519 public key, base64url
     [pins.subjects]                               # "data set/epoch" = VOPRF public key, base64url
+    [pins.log]                                    # registry = the vkey of its transparency log (C2SP signed-note)
 
 `GONGXIN_MEMBER_REGISTRY`, `_CLIENT_ID`, `_KEY`, `_KEY_PASSPHRASE`, `_KEY_PASSPHRASE_FILE`, `_CA_FILE` override it;
 `GONGXIN_MEMBER_PROFILE` names the file.
@@ -38,10 +39,12 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 @dataclass
 class Pins:
-    """The registry's keys as first seen: `receipts` kid → x, `subjects` "data set/epoch" → public key (base64url)."""
+    """The registry's keys as first seen: `receipts` kid → x, `subjects` "data set/epoch" → public key (base64url),
+    `log` registry → vkey."""
 
     receipts: dict[str, str] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
+    log: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -69,16 +72,19 @@ class Profile:
         return urlsplit(self.registry).hostname in LOOPBACK
 
     def remember(self, *, receipts: Mapping[str, str] | None = None, subjects: Mapping[str, str] | None = None,
-                 member_id: str | None = None) -> None:  # fmt: skip
+                 log: Mapping[str, str] | None = None, member_id: str | None = None) -> None:  # fmt: skip
         """Pins keys (or our member id) seen for the first time, and writes them down where there is a file. What is
         pinned already is never changed here."""
         with self._lock:
             new_receipts = {kid: x for kid, x in (receipts or {}).items() if kid not in self.pins.receipts}
             new_subjects = {name: x for name, x in (subjects or {}).items() if name not in self.pins.subjects}
-            if not new_receipts and not new_subjects and (member_id is None or self.member_id is not None):
+            new_log = {name: x for name, x in (log or {}).items() if name not in self.pins.log}
+            known = member_id is None or self.member_id is not None
+            if not new_receipts and not new_subjects and not new_log and known:
                 return
             self.pins.receipts |= new_receipts
             self.pins.subjects |= new_subjects
+            self.pins.log |= new_log
             self.member_id = self.member_id or member_id
             if self.path is not None:
                 _merge(self.path, self)
@@ -135,7 +141,7 @@ def read(path: str | Path | None = None, environ: Mapping[str, str] | None = Non
         passphrase_file=paths.get("passphrase_file"),
         ca_file=paths.get("ca_file"),
         strict_pins=bool(values.get("strict_pins", False)),
-        pins=Pins(dict(pins.get("receipts", {})), dict(pins.get("subjects", {}))),
+        pins=Pins(*(dict(pins.get(title, {})) for title in ("receipts", "subjects", "log"))),
     )
 
 
@@ -204,6 +210,7 @@ def _merge(path: Path, profile: Profile) -> None:
         pins = (_parse(path) if path.exists() else {}).get("pins", {})
         profile.pins.receipts |= pins.get("receipts", {})
         profile.pins.subjects |= pins.get("subjects", {})
+        profile.pins.log |= pins.get("log", {})
         files.replace(path, _render(profile, path).encode())
 
 
@@ -223,7 +230,8 @@ def _render(profile: Profile, path: Path) -> str:
     }  # fmt: skip
     lines = [f"{name} = {_text(value)}" for name, value in texts.items() if value is not None]
     lines.append(f"strict_pins = {'true' if profile.strict_pins else 'false'}")
-    for title, pins in (("receipts", profile.pins.receipts), ("subjects", profile.pins.subjects)):
+    tables = (("receipts", profile.pins.receipts), ("subjects", profile.pins.subjects), ("log", profile.pins.log))
+    for title, pins in tables:
         lines += ["", f"[pins.{title}]", *(f"{_text(name)} = {_text(x)}" for name, x in sorted(pins.items()))]
     return "\n".join(lines) + "\n"
 
