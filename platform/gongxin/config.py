@@ -3,6 +3,7 @@
 import base64
 import binascii
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -42,6 +43,11 @@ class Config:
     pool_size: int = 8
     metrics_dir: str = ""
     answer_max_age_seconds: int = 86_400
+    witness_quorum: int = 2
+    witness_round_seconds: int = 60
+    tsa_url: str = ""
+    tsa_certificate: Path | None = None
+    tsa_policy: str = ""
 
     @property
     def production(self) -> bool:
@@ -74,6 +80,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         values.setdefault("master_key", _secret(DEVELOPMENT_SECRET))
         values.setdefault("pepper", _secret(DEVELOPMENT_SECRET))
     config = Config(**values)
+    if bool(config.tsa_url) != (config.tsa_certificate is not None):
+        faults.append("GONGXIN_TSA_URL: needs GONGXIN_TSA_CERTIFICATE (the authority's root, PEM), and the other way round")
     if config.production:
         told = {fault.split(":")[0] for fault in faults}
         faults.extend(fault for fault in production_faults(config) if fault.split(":")[0] not in told)
@@ -181,6 +189,19 @@ def _storage(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or not text.isascii():
+        raise ValueError("must be an http(s) address without user")
+    return text
+
+
+def _oid(text: str) -> str:
+    if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*)){1,30}", text, re.ASCII):
+        raise ValueError("must be an object identifier such as 1.2.3.4")
+    return text
+
+
 def _dsn(text: str) -> str:
     if not text.startswith(("postgresql://", "postgresql+psycopg://")):
         raise ValueError("must be a postgresql:// DSN; no other database is supported")
@@ -209,4 +230,9 @@ _READERS: dict[str, Any] = {
     "POOL_SIZE": _positive,
     "METRICS_DIR": str,
     "ANSWER_MAX_AGE_SECONDS": _positive,
+    "WITNESS_QUORUM": _positive,
+    "WITNESS_ROUND_SECONDS": _positive,
+    "TSA_URL": _url,
+    "TSA_CERTIFICATE": Path,
+    "TSA_POLICY": _oid,
 }

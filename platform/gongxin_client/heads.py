@@ -9,7 +9,7 @@ start.
 import contextlib
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,8 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """`seen` ≥ `signed`; `posted`: the size up to which our cosignatures have arrived. `halted`: the file with the
-    evidence of a proven split view; nothing is signed until a person has looked."""
+    """`log`: its name. `seen` ≥ `signed`; `posted`: the size up to which our cosignatures have arrived. `halted`: the
+    file with the evidence of a proven split view; nothing is signed until a person has looked."""
 
     log: str
     name: str
@@ -73,10 +73,10 @@ class SplitView(VerificationFailed):
         self.split = split
 
 
-def open_head(note: str, log: notes.VerifierKey) -> Head:
+def open_head(note: str, log: Sequence[notes.VerifierKey]) -> Head:
     """A head that this log signed. Raises VerificationFailed."""
     try:
-        found, _ = notes.open_checkpoint(note, log)
+        found = splits.open_head(note, log)
     except notes.NoteError as fault:
         raise VerificationFailed(
             "not_signed_by_log", "检查点没有该日志的有效签名", f"The checkpoint is not signed by the log ({fault})",

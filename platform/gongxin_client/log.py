@@ -52,41 +52,44 @@ class Log:
 
     connection: Connection
 
-    def log_key(self) -> notes.VerifierKey:
-        """The log's key: the pinned one; the one published at first use is pinned. Raises VerificationFailed."""
+    def log_keys(self, *, refresh: bool = False) -> list[notes.VerifierKey]:
+        """The log's keys, oldest first: the pinned ones; what is published is pinned at first use, and with `refresh`
+        where a key is new. Raises VerificationFailed."""
         profile = self.connection.profile
-        pinned = profile.pins.log.get(profile.registry)
-        if pinned is None:
+        if refresh or not profile.pins.log:
             if profile.strict_pins:
                 raise VerificationFailed(
-                    "log_key_not_pinned", "尚未固定日志公钥", "The log's key is not pinned",
+                    "log_key_not_pinned", "日志的签名密钥尚未固定", "The key that the log signs with is not pinned",
                     "核对后执行 gongxin-member profile trust。", "Compare it, then run gongxin-member profile trust.",
                 )  # fmt: skip
-            pinned = self.trust_log_key()
-        return parse_vkey(pinned)
+            self.trust_log_keys()
+        return [parse_vkey(vkey) for vkey in profile.pins.log.values()]
 
-    def trust_log_key(self) -> str:
-        """Pins the published vkey where none is pinned. Raises VerificationFailed where another is."""
+    def trust_log_keys(self) -> None:
+        """Pins the published keys. Raises VerificationFailed where a pinned one is gone (retired ones stay)."""
         profile = self.connection.profile
-        published = text(self.connection.read("GET", "/v1/log/key", scope=None), "vkey")
-        parse_vkey(published)
-        if profile.pins.log.get(profile.registry, published) != published:
+        entries = items(self.connection.read("GET", "/v1/log", scope=None), "keys")
+        published = {parse_vkey(vkey).key_id.hex(): vkey for vkey in (text(entry, "vkey") for entry in entries)}
+        if any(published.get(name) != vkey for name, vkey in profile.pins.log.items()):
             raise VerificationFailed(
                 "log_key_differs", "登记处公布的日志公钥与首次所见不同",
-                "The published log key differs from the one first seen",
+                "The published log keys differ from those first seen",
                 "停止使用并联系登记处。", "Stop, and call the registry.",
             )  # fmt: skip
-        profile.remember(log={profile.registry: published})
-        return published
+        profile.remember(log=published)
+
+    def open_head(self, note: str) -> Head:
+        """A head that the log signed; a key that is new is asked for once."""
+        try:
+            return open_head(note, self.log_keys())
+        except VerificationFailed as fault:
+            if fault.code != "not_signed_by_log" or self.connection.profile.strict_pins:
+                raise
+        return open_head(note, self.log_keys(refresh=True))
 
     def head(self, path: str = "/log/checkpoint") -> Head:
         """The newest head, its signature checked; with `/log/round` the one that witnesses sign now."""
-        answer = self.connection.call("GET", path, scope=None)
-        try:
-            note = answer.content.decode()
-        except UnicodeDecodeError as fault:
-            raise unreadable() from fault
-        return open_head(note, self.log_key())
+        return self.open_head(self._text(path))
 
     def reader(self, size: int) -> merkle.Reader:
         """Every hash of the tree of this size, from tiles."""
@@ -95,12 +98,20 @@ class Log:
     def leaf_index(self, leaf_id: str) -> int | None:
         """Where the leaf stands, None while it waits."""
         found = self.connection.read("GET", f"/v1/log/leaves/{quote(leaf_id, safe='')}", scope=None)
-        return None if found.get("index") is None else whole(found, "index")
+        return None if found.get("leaf_index") is None else whole(found, "leaf_index")
+
+    def proof(self, leaf_id: str, *, size: int | None = None) -> notes.Proof:
+        """The proof that the leaf stands in the log, under the newest checkpoint or that of `size`; not checked yet."""
+        path = f"/v1/log/proofs/{quote(leaf_id, safe='')}"
+        try:
+            return notes.parse_proof(self._text(path, {"size": size}))
+        except notes.NoteError as fault:
+            raise unreadable() from fault
 
     def opening(self, leaf_id: str) -> tuple[bytes, dict[str, Any]]:
         """(salt, record) of a leaf of our own."""
         path = f"/v1/log/leaves/{quote(leaf_id, safe='')}/opening"
-        found = self.connection.read("GET", path, scope="lookups")
+        found = self.connection.read("GET", path, scope="log.openings")
         record = found.get("record")
         if not isinstance(record, dict):
             raise unreadable()
@@ -147,6 +158,12 @@ class Log:
             )
             for entry in items(found, "items")
         ]  # fmt: skip
+
+    def _text(self, path: str, query: Mapping[str, Any] | None = None) -> str:
+        try:
+            return self.connection.call("GET", path, scope=None, query=query).content.decode()
+        except UnicodeDecodeError as fault:
+            raise unreadable() from fault
 
 
 def parse_vkey(vkey: str) -> notes.VerifierKey:

@@ -10,7 +10,7 @@
 
     [pins.receipts]                               # kid = Ed25519 public key, base64url
     [pins.subjects]                               # "data set/epoch" = VOPRF public key, base64url
-    [pins.log]                                    # registry = the vkey of its transparency log (C2SP signed-note)
+    [pins.log]                                    # key id = vkey of its transparency log (C2SP signed-note)
 
 `GONGXIN_MEMBER_REGISTRY`, `_CLIENT_ID`, `_KEY`, `_KEY_PASSPHRASE`, `_KEY_PASSPHRASE_FILE`, `_CA_FILE` override it;
 `GONGXIN_MEMBER_PROFILE` names the file.
@@ -40,7 +40,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 @dataclass
 class Pins:
     """The registry's keys as first seen: `receipts` kid → x, `subjects` "data set/epoch" → public key (base64url),
-    `log` registry → vkey."""
+    `log` key id → vkey of its transparency log."""
 
     receipts: dict[str, str] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)

@@ -13,6 +13,7 @@ the memory, reported, and no further head is signed until a person has looked (`
 import contextlib
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,13 +21,15 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from gongxin_wire import notes, splits
+from gongxin_wire.canonical import unb64u
 
 from . import clock, files
 from .errors import BadInput, ClientError, VerificationFailed
-from .heads import Head, Memory, SplitView, Store, look, may_sign, open_head
+from .heads import Head, Memory, SplitView, Store, look, may_sign
 from .keys import SigningKey
-from .log import WitnessEntry, parse_vkey, split_body
+from .log import parse_vkey, split_body
 from .registry import Registry
+from .shapes import text, texts
 
 FORMAT = "gongxin-split-1"
 POSSESSION = "gongxin witness 1"
@@ -65,7 +68,7 @@ class Witness:
     def register(self, name: str | None = None, *, adopt: bool = False) -> notes.VerifierKey:
         """Registers the key and begins a memory where there is none. A key that has signed before gets its last head
         back from the registry only with `adopt`: for a person who knows why the memory was lost."""
-        log = self.registry.log_key()
+        log = self.registry.head().checkpoint.origin
         with self.store.opened() as store:
             try:
                 memory = store.read()
@@ -73,11 +76,11 @@ class Witness:
                 if fault.code != "witness_unknown" and not adopt:
                     raise
                 store.path.unlink(missing_ok=True)
-                memory = Memory(str(log), name or self.default_name())
+                memory = Memory(log, name or self.default_name())
             key = self.vkey(memory.name)
             message = possession(self.registry.profile.registry, self.registry.member_id(), str(key))
             self.registry.register_witness(str(key), self._private.sign(message))
-            last = self._last(key, log)
+            last = self._last(key)
             if last is not None and (memory.signed is None or last.size > memory.signed.size):
                 if not adopt:
                     raise _rolled_back()
@@ -91,19 +94,14 @@ class Witness:
             memory = store.read()
             if memory.halted is not None:
                 raise _halted(memory.halted)
-            log = self.registry.log_key()
-            if str(log) != memory.log:
-                raise VerificationFailed(
-                    "log_key_differs", "日志公钥与开始见证时不同", "The log's key is another than at first",
-                    "停止使用并联系登记处。", "Stop, and call the registry.",
-                )  # fmt: skip
             key = self.vkey(memory.name)
-            last = self._last(key, log)
+            last = self._last(key)
             if last is not None and (memory.signed is None or last.size > memory.signed.size):
                 raise _rolled_back()
             head, seen = self.registry.head("/log/round"), memory
             try:
                 for shown in (head, self.registry.head()):
+                    _check_log(memory, shown)
                     seen = look(seen, shown, self.registry.reader)
             except SplitView as split:
                 self._refuse(store, memory, split)
@@ -128,14 +126,15 @@ class Witness:
         with self.store.opened() as store:
             return store.write(replace(store.read(), halted=None))
 
-    def _last(self, key: notes.VerifierKey, log: notes.VerifierKey) -> Head | None:
+    def _last(self, key: notes.VerifierKey) -> Head | None:
         """The newest head that this key signed, as the registry holds it: both signatures are checked."""
         entry = next((each for each in self.registry.witnesses() if each.vkey == str(key)), None)
-        return last_signed(entry, key, log) if entry is not None else None
+        return None if entry is None or entry.last_note is None else last_signed(self.registry, entry.last_note, key)
 
     def _refuse(self, store: Store, memory: Memory, split: SplitView) -> None:
         """Evidence first, then the halt, then the report: a cut between them loses none of it."""
-        path = save_evidence(split.split, store.path.parent, self.registry.profile.registry, memory.log)
+        keys = [str(key) for key in self.registry.log_keys()]
+        path = save_evidence(split.split, store.path.parent, self.registry.profile.registry, keys)
         if split.split.kind == splits.FORK:
             store.write(replace(memory, halted=path.name))
         split.evidence = path
@@ -149,13 +148,11 @@ def possession(registry: str, member_id: str, vkey: str) -> bytes:
     return f"{POSSESSION}\n{registry}\n{member_id}\n{vkey}\n".encode()
 
 
-def last_signed(entry: WitnessEntry, key: notes.VerifierKey, log: notes.VerifierKey) -> Head | None:
-    """The head of a witness's entry, where log and witness both signed it. Raises VerificationFailed."""
-    if entry.last_note is None:
-        return None
-    head = open_head(entry.last_note, log)
+def last_signed(registry: Registry, note: str, key: notes.VerifierKey) -> Head:
+    """The head of a note that log and witness both signed. Raises VerificationFailed."""
+    head = registry.open_head(note)
     try:
-        notes.verify(notes.parse_note(entry.last_note), key)
+        notes.verify(notes.parse_note(note), key)
     except notes.NoteError as fault:
         raise VerificationFailed(
             "bad_cosignature", "登记处所示的见证签名不成立", "A cosignature that the registry shows does not hold"
@@ -163,25 +160,26 @@ def last_signed(entry: WitnessEntry, key: notes.VerifierKey, log: notes.Verifier
     return head
 
 
-def save_evidence(split: splits.Split, folder: Path, registry: str, log: str) -> Path:
-    """Keeps a split view as a file of its own: both signed heads, the proof, the log's key."""
-    body = {"format": FORMAT, "registry": registry, "log": log, **split_body(split)}
+def _check_log(memory: Memory, shown: Head) -> None:
+    if shown.checkpoint.origin != memory.log:
+        raise VerificationFailed("another_log", "这是另一份日志", "This is another log than the one witnessed")
+
+
+def save_evidence(split: splits.Split, folder: Path, registry: str, log: Sequence[str]) -> Path:
+    """Keeps a split view as a file of its own: both signed heads, the proof, the log's keys."""
+    body = {"format": FORMAT, "registry": registry, "log": list(log), **split_body(split)}
     data = json.dumps(body, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
     path = folder / f"split-{split.kind}-{hashlib.sha256(data).hexdigest()[:16]}.json"
     files.replace(path, data)
     return path
 
 
-def check_evidence(path: Path, log: str) -> splits.Split:
-    """The split view of an evidence file, where it holds against this log key. Raises BadInput, VerificationFailed."""
-    from .shapes import text, texts
-
+def check_evidence(path: Path, log: Sequence[str]) -> splits.Split:
+    """What an evidence file proves against these keys of the log. Raises BadInput, VerificationFailed."""
     try:
         body = json.loads(path.read_text("utf-8"))
         if not isinstance(body, dict) or body.get("format") != FORMAT:
             raise ValueError(FORMAT)
-        from gongxin_wire.canonical import unb64u
-
         split = splits.Split(
             text(body, "kind"), text(body, "earlier"), text(body, "later"), unb64u(text(body, "claimed")),
             tuple(map(unb64u, texts(body, "path"))),
@@ -189,7 +187,7 @@ def check_evidence(path: Path, log: str) -> splits.Split:
     except (OSError, ValueError, ClientError) as fault:
         raise BadInput("not_evidence", "这不是分叉证据文件", "This is no file of evidence of a split view") from fault
     try:
-        splits.check(split, parse_vkey(log))
+        splits.check(split, [parse_vkey(vkey) for vkey in log])
     except ValueError as fault:
         raise VerificationFailed(
             "evidence_does_not_hold", "证据不成立", f"The evidence does not hold ({fault})"

@@ -5,6 +5,7 @@ Evidence needs no word of whoever found it: `check` takes both signed heads, wha
 (`claimed`) and the path that ties it to the later root.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from . import merkle, notes
@@ -43,10 +44,22 @@ def compare(
     return None if claimed == earlier.root else (FORK, claimed, path)
 
 
-def check(split: Split, log: notes.VerifierKey) -> tuple[notes.Checkpoint, notes.Checkpoint]:
+def open_head(note: str, log: Sequence[notes.VerifierKey]) -> notes.Checkpoint:
+    """The checkpoint of a note that one of the log's keys signed. Raises NoteError."""
+    last = notes.NoteError("there is no key of the log to check with")
+    for key in log:
+        try:
+            return notes.open_checkpoint(note, key)[0]
+        except notes.NoteError as fault:
+            last = fault
+    raise last
+
+
+def check(split: Split, log: Sequence[notes.VerifierKey]) -> tuple[notes.Checkpoint, notes.Checkpoint]:
     """The two heads, where the log signed both; and for a FORK, where they prove one. Raises NoteError, ProofError."""
-    earlier, _ = notes.open_checkpoint(split.earlier, log)
-    later, _ = notes.open_checkpoint(split.later, log)
+    earlier, later = open_head(split.earlier, log), open_head(split.later, log)
+    if earlier.origin != later.origin:
+        raise notes.NoteError("the two heads are of two logs")
     if earlier.size > later.size or (earlier.size, earlier.root) == (later.size, later.root):
         raise merkle.ProofError("these two heads do not disagree")
     if split.kind == FORK:

@@ -19,8 +19,9 @@ from gongxin_wire import merkle, notes, splits
 
 LOG = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"log").digest())
 ORIGIN = "registry.example/log"
-KEY = notes.VerifierKey(ORIGIN, LOG.public_key().public_bytes_raw())
-EMPTY = Memory(str(KEY), "registry.example/witness/x")
+LOG_KEY = notes.VerifierKey(ORIGIN, LOG.public_key().public_bytes_raw())
+KEY = [LOG_KEY]
+EMPTY = Memory(ORIGIN, "registry.example/witness/x")
 
 
 def leaves(branch: str, common: int, count: int) -> list[bytes]:
@@ -287,12 +288,12 @@ def test_evidence_is_a_file_that_anyone_can_check(tmp_path: Path) -> None:
     memory = look(EMPTY, head(BRANCHES["main"][:12]), lambda _size: pytest.fail("nothing to compare"))
     with pytest.raises(SplitView) as caught:
         look(memory, head(BRANCHES["other"][:20]), lambda size: reader(BRANCHES["other"][:size]))
-    path = witness.save_evidence(caught.value.split, tmp_path, "https://registry.example", str(KEY))
-    assert witness.check_evidence(path, str(KEY)) == caught.value.split
+    path = witness.save_evidence(caught.value.split, tmp_path, "https://registry.example", [str(LOG_KEY)])
+    assert witness.check_evidence(path, [str(LOG_KEY)]) == caught.value.split
     body = json.loads(path.read_text("utf-8"))
     path.write_text(json.dumps(body | {"claimed": "A" * 43}))
     with pytest.raises(VerificationFailed, match="evidence_does_not_hold"):
-        witness.check_evidence(path, str(KEY))
+        witness.check_evidence(path, [str(LOG_KEY)])
     path.write_text("{}")
     with pytest.raises(BadInput, match="not_evidence"):
-        witness.check_evidence(path, str(KEY))
+        witness.check_evidence(path, [str(LOG_KEY)])

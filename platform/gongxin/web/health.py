@@ -1,18 +1,25 @@
 """Liveness, readiness, metrics, the browsable documentation."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from flask import current_app, render_template
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from sqlalchemy import text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
-from gongxin import migrate
+from gongxin import clock, migrate
+from gongxin.config import Config
+from gongxin.db import transaction
 from gongxin.errors import NotFound, Unavailable
 
 from . import catalogue, pages
 from .blueprint import Answer, Blueprint, Call
+
+_FRESH_SECONDS = 15.0
 
 REQUESTS = Counter("gongxin_requests_total", "Requests answered", ["operation", "status"])
 SECONDS = Histogram(
@@ -69,14 +76,39 @@ def ready(call: Call) -> dict[str, str]:
     return {"status": "ready"}
 
 
+# What is measured in the database when it is asked for: each gives gauges, name → (what it is, value).
+MEASURES: list[Callable[[Session, Config], dict[str, tuple[str, float]]]] = []
+
+
 @blp.operation("health.metrics", "GET", "/metrics", answer={"type": "string"}, media="text/plain")
 def metrics(call: Call) -> Answer:
     """监控指标 Prometheus metrics of all processes."""
+    return Answer(raw=_counted(call) + _measured(call), mimetype="text/plain")
+
+
+def _counted(call: Call) -> bytes:
     if call.runtime.config.metrics_dir:
         registry = CollectorRegistry()
         multiprocess.MultiProcessCollector(registry, path=call.runtime.config.metrics_dir)  # type: ignore[no-untyped-call]
-        return Answer(raw=generate_latest(registry), mimetype="text/plain")
-    return Answer(raw=generate_latest(), mimetype="text/plain")
+        return generate_latest(registry)
+    return generate_latest()
+
+
+def _measured(call: Call) -> bytes:
+    """Gauges from the database, of at most `_FRESH_SECONDS`; none while it cannot say."""
+    held = call.runtime.caches.get("measures")
+    if held is None or held[0] < clock.monotonic():
+        registry = CollectorRegistry()
+        try:
+            with transaction(call.runtime.engine) as session:
+                for measure in MEASURES:
+                    for name, (words, value) in measure(session, call.runtime.config).items():
+                        Gauge(name, words, registry=registry).set(value)
+        except (DBAPIError, PoolTimeout):
+            return b""
+        held = call.runtime.caches["measures"] = (clock.monotonic() + _FRESH_SECONDS, generate_latest(registry))
+    found: bytes = held[1]
+    return found
 
 
 @blp.operation("docs.openapi", "GET", "/openapi.json", answer={"type": "object"})

@@ -71,6 +71,8 @@ SCOPES: dict[str, tuple[str, str]] = {
     "evidence.write": ("登记证据与保管事件", "register evidence and its custody"),
     "lookups": ("查询", "look-ups"),
     "subject_access": ("个人查阅", "subject access"),
+    "log.witness": ("见证日志", "witness the log"),
+    "log.openings": ("揭示本机构的叶", "open one's own leaves"),
 }
 
 
@@ -125,6 +127,16 @@ PERMISSIONS: dict[str, Permission] = {
         _row("client_keys.list", "keys.write", EVERYONE, "s"),
         _row("client_keys.add", "keys.write", EVERYONE, "sc"),
         _row("client_keys.retire", "keys.write", EVERYONE, "s"),
+        # witnesses and stamps of the log
+        _row("log.round", None),
+        _row("log.witnesses", None),
+        _row("log.stamps", None),
+        _row("log.register_witness", "log.witness", EVERYONE, "s"),
+        _row("log.retire_witness", "log.witness", EVERYONE, "s"),
+        _row("log.cosign", "log.witness", EVERYONE, "s"),
+        _row("log.report_split", "log.witness", EVERYONE, "s"),
+        _row("log.split_reports", "log.witness", EVERYONE, "s"),
+        _row("log.opening", "log.openings", EVERYONE, "sp"),
         # subjects
         _row("subjects.keys", None),
         _row("subjects.evaluate", "subjects.evaluate", EVERYONE, "s"),
