@@ -44,9 +44,7 @@ def _witnesses() -> None:
         )
         """
     )
-    op.execute(
-        "create unique index ix_log_witnesses_one_active on log_witnesses (member_id) where retired_at is null"
-    )
+    op.execute("create unique index ix_log_witnesses_one_active on log_witnesses (member_id) where retired_at is null")
     op.execute(
         """
         create function log_witnesses_final() returns trigger language plpgsql as $$
@@ -175,8 +173,7 @@ def _stamps() -> None:
     op.execute("alter table log_stamps enable row level security")
     op.execute("create policy read on log_stamps for select to gongxin_web using (true)")
     op.execute(
-        "create policy stamp on log_stamps for insert to gongxin_web"
-        " with check ((select gongxin_kind()) = 'registry')"
+        "create policy stamp on log_stamps for insert to gongxin_web with check ((select gongxin_kind()) = 'registry')"
     )
     op.execute("grant select, insert on log_stamps to gongxin_web")
 

@@ -20,6 +20,7 @@ from .evidence import api as evidence_api
 from .members import api as members_api
 from .subjects import api as subjects_api
 from .transparency import api as transparency_api
+from .transparency import api_witnesses as witnesses_api
 from .web import guards, health, openapi, pages, permissions, problems
 from .web.limits import RateLimiter
 from .web.runtime import Runtime
@@ -27,6 +28,7 @@ from .web.runtime import Runtime
 BLUEPRINTS = (
     *(health.blp,),
     *transparency_api.BLUEPRINTS,
+    *witnesses_api.BLUEPRINTS,
     *members_api.BLUEPRINTS,
     *access_api.BLUEPRINTS,
     *subjects_api.BLUEPRINTS,

@@ -81,7 +81,9 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         values.setdefault("pepper", _secret(DEVELOPMENT_SECRET))
     config = Config(**values)
     if bool(config.tsa_url) != (config.tsa_certificate is not None):
-        faults.append("GONGXIN_TSA_URL: needs GONGXIN_TSA_CERTIFICATE (the authority's root, PEM), and the other way round")
+        faults.append(
+            "GONGXIN_TSA_URL: needs GONGXIN_TSA_CERTIFICATE (the authority's root, PEM), and the other way round"
+        )
     if config.production:
         told = {fault.split(":")[0] for fault in faults}
         faults.extend(fault for fault in production_faults(config) if fault.split(":")[0] not in told)

@@ -20,6 +20,7 @@ from .db import transaction
 from .disclosure import service as disclosure
 from .logs import log
 from .transparency import service as transparency
+from .transparency import stamps, witnesses
 from .web import idempotency
 
 _LEASE = 7203492
@@ -61,10 +62,23 @@ def _apply_due_events(session: Session, _config: Config) -> int:
     return cases.apply_due_events(session, clock.today_in_china())
 
 
+_STAMPER = stamps.Stamper()
+
+
+def _stamp(session: Session, config: Config) -> int:
+    return _STAMPER.turn(session, config)
+
+
+def _warn_of_witnessing(session: Session, config: Config) -> int:
+    return witnesses.warn_of_quorum(session, config) + stamps.warn_of_stamps(session, config)
+
+
 JOBS: tuple[Job, ...] = (
     Job("index_lookups", 1, _index_lookups, portion=500),
     Job("forget_answers", 3600, _forget_answers),
     Job("forget_used_proofs", 60, _forget_uses),
+    Job("stamp_log", 30, _stamp),
+    Job("warn_of_witnessing", 3600, _warn_of_witnessing),
     Job("warn_of_expiring_keys", 86_400, _warn_of_keys),
     Job("expire_mandates", 60, _expire_mandates, portion=500),
     Job("apply_due_events", 60, _apply_due_events, portion=500),

@@ -95,12 +95,11 @@ def list_witnesses(call: Call) -> dict[str, Any]:
     """见证方 Who cosigns this log, what each signed last, and the newest checkpoint with a quorum."""
     quorum = call.runtime.config.witness_quorum
     size = witnessing.newest_witnessed(call.session, quorum)
-    found = None if size is None else queries.checkpoint_of(call.session, size)
     since = witnesses.unwitnessed_since(call.session, quorum)
     return {
         "quorum": quorum,
         "quorum_size": size,
-        "quorum_note": None if found is None else witnesses.cosigned(call.session, found),
+        "quorum_note": None if size is None else queries.shown_note(call.session, size),
         "late": rules_witnessing.quorum_is_late(since, clock.now()),
         "items": [schemas_witnessing.witness_out(*row) for row in witnessing.witnesses(call.session)],
     }
@@ -153,7 +152,7 @@ def cosign(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     size = witnesses.cosign(call.session, call.member_id, body["note"])
     return {
         "size": size,
-        "cosigned_by": [line.name for line in witnesses.lines(call.session, size)],
+        "cosigned_by": witnessing.names(call.session, size),
         "quorum": call.runtime.config.witness_quorum,
     }
 
@@ -211,7 +210,7 @@ def list_stamps(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     found = witnessing.stamps(call.session, **query)
     kept = found[: query["limit"]]
     return {
-        "items": [schemas_witnessing.stamp_out(*row) for row in kept],
+        "items": [schemas_witnessing.stamp_out(stamp, note) for stamp, note in kept],
         "next_after": kept[-1][0].number if len(found) > len(kept) else None,
     }
 
@@ -224,7 +223,7 @@ def list_stamps(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     example={"leaf_id": _WITNESS["witness_id"], "salt": _SPLIT["claimed"], "record": {"kind": "lookup"}},
 )
 def opening(call: Call, leaf_id: uuid.UUID) -> dict[str, Any]:
-    """揭示本机构的一叶 Salt and record of a leaf of one's own: with them the leaf can be proven to be of that record."""
+    """揭示本机构的一叶 Salt and record of a leaf of one's own: they prove what the leaf is about."""
     found = service.opening(call.session, leaf_id)
     return {"leaf_id": found.leaf_id, "salt": b64u(found.salt), "record": service.opened_record(found)}
 

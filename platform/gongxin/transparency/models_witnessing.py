@@ -47,7 +47,7 @@ class Witness(Base):
 
 
 class Cosignature(Base):
-    """That a witness signed the checkpoint of this size, verified when it came. `signed_at`: POSIX seconds, its word."""
+    """That a witness signed the checkpoint of this size, verified when it came. `signed_at`: POSIX seconds."""
 
     __tablename__ = "log_cosignatures"
     __table_args__ = (

@@ -12,8 +12,15 @@ from gongxin.db import one_statement
 from .models import LogCheckpoint, LogKey, LogLeaf, LogOpening, LogTile, LogWaiting
 
 _APPEND = text("select log_append(cast(:ids as uuid[]), :kind, :salts, cast(:records as text), cast(:owner as uuid))")
-# The note of checkpoint `c` as it is shown: what the log signed.
-_SHOWN = "c.note"
+# The note of checkpoint `c` as it is shown: what the log signed, and its witnesses' lines as they came; a note has at
+# most 100 signatures.
+_SHOWN = """c.note || coalesce((
+    select string_agg('— ' || s.name || ' '
+        || replace(encode(s.key_id || int8send(s.signed_at) || s.signature, 'base64'), chr(10), '') || chr(10), ''
+        order by s.received_at, s.id)
+    from (select x.signed_at, x.signature, x.received_at, w.id, w.name, w.key_id from log_cosignatures x
+        join log_witnesses w on w.id = x.witness_id where x.size = c.size
+        order by x.received_at, w.id limit 90) s), '')"""
 _LEAF_AND_HEAD = (
     f"select l.leaf_index, l.leaf_hash, c.size, {_SHOWN} from"
     " (select size, note from log_checkpoints order by size desc limit 1) c"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from .models import LogCheckpoint
@@ -37,7 +37,7 @@ def witness_of(session: Session, witness_id: uuid.UUID) -> Witness | None:
     return session.get(Witness, witness_id)
 
 
-def witnesses(session: Session) -> Sequence[Row[Any]]:
+def witnesses(session: Session) -> Sequence[Any]:
     """(witness, its newest cosignature or None, that checkpoint's note or None), in the order they registered."""
     newest = (
         select(Cosignature.witness_id, func.max(Cosignature.size).label("size"))
@@ -53,19 +53,22 @@ def witnesses(session: Session) -> Sequence[Row[Any]]:
     ).all()
 
 
-def cosignatures(session: Session, size: int) -> Sequence[Row[Any]]:
-    """(cosignature, witness) of the checkpoint of this size, in the order they came."""
-    return session.execute(
-        select(Cosignature, Witness)
-        .join(Witness, Witness.id == Cosignature.witness_id)
-        .where(Cosignature.size == size)
-        .order_by(Cosignature.received_at, Witness.id)
-    ).all()
+def names(session: Session, size: int) -> list[str]:
+    """The witnesses of the checkpoint of this size, in the order their cosignatures came."""
+    return list(
+        session.scalars(
+            select(Witness.name)
+            .join(Cosignature, Cosignature.witness_id == Witness.id)
+            .where(Cosignature.size == size)
+            .order_by(Cosignature.received_at, Witness.id)
+        )
+    )
 
 
 def newest_witnessed(session: Session, quorum: int) -> int | None:
     """The size of the newest checkpoint that this many members have cosigned."""
-    return session.scalar(_WITNESSED, {"quorum": quorum})
+    found: int | None = session.execute(_WITNESSED, {"quorum": quorum}).scalar()
+    return found
 
 
 def checkpoint_after(session: Session, size: int) -> LogCheckpoint | None:
@@ -95,7 +98,7 @@ def last_stamp(session: Session) -> Stamp | None:
     return session.scalars(select(Stamp).order_by(Stamp.number.desc()).limit(1)).first()
 
 
-def stamps(session: Session, *, from_size: int, after: int, limit: int) -> Sequence[Row[Any]]:
+def stamps(session: Session, *, from_size: int, after: int, limit: int) -> Sequence[Any]:
     """(stamp, its checkpoint's note) of checkpoints of at least this size, in their order; one more than the limit."""
     return session.execute(
         select(Stamp, LogCheckpoint.note)

@@ -46,4 +46,4 @@ def stamp_is_late(last_received: datetime | None, since: datetime | None, now: d
 
 def retry_after(failures: int) -> float:
     """Seconds until an authority that failed so often is asked again: doubling, an hour at most."""
-    return min(LAST_RETRY, FIRST_RETRY * 2 ** min(failures - 1, 16))
+    return min(LAST_RETRY, FIRST_RETRY * (1 << min(failures - 1, 16)))

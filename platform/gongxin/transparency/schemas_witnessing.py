@@ -156,7 +156,6 @@ def witness_out(witness: Witness, last: Cosignature | None = None, note: str | N
     }
 
 
-
 def split_out(report: SplitReport) -> dict[str, Any]:
     return {
         "report_id": report.id,

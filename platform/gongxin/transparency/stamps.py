@@ -176,5 +176,3 @@ def measures(session: Session, config: Config) -> dict[str, tuple[str, float]]:
         "gongxin_log_stamp_age_seconds": ("Age of the last good time stamp", age),
         "gongxin_log_stamp_late": ("1 where it is older than 36 hours", 1.0 if late else 0.0),
     }
-
-

@@ -19,7 +19,6 @@ from gongxin_wire.merkle import ProofError
 
 from . import keys, queries, rules_witnessing
 from . import queries_witnessing as witnessing
-from .models import LogCheckpoint
 from .models_witnessing import Cosignature, SplitReport, Witness
 
 
@@ -174,30 +173,17 @@ def _our_checkpoint(session: Session, note: str) -> tuple[notes.Note, int]:
             zh="本日志没有签过这份检查点",
             en="This log has no such checkpoint",
             fix_zh="若它有本日志的签名，这就是分叉：请提交 /v1/log/reports 并告知协会。",
-            fix_en="If it bears this log's signature, that is a fork: post it to /v1/log/reports, tell the association.",
+            fix_en="If it bears this log's signature, that is a fork: post it to /v1/log/reports.",
             pointer="/note",
         )
     return parsed, shown.size
-
-
-def lines(session: Session, size: int) -> list[notes.Signature]:
-    """The cosignature lines of the checkpoint of this size."""
-    return [
-        notes.Signature(witness.name, witness.key_id, each.signed_at.to_bytes(8) + each.signature)
-        for each, witness in witnessing.cosignatures(session, size)
-    ]
-
-
-def cosigned(session: Session, checkpoint: LogCheckpoint) -> str:
-    """The checkpoint's note with its cosignature lines after the log's own."""
-    return str(notes.with_signatures(notes.parse_note(checkpoint.note), lines(session, checkpoint.size)))
 
 
 def round_note(session: Session, config: Config) -> str | None:
     """The checkpoint that witnesses are to sign now, with the lines it has. None before the first."""
     began = rules_witnessing.round_began(clock.epoch_seconds(), config.witness_round_seconds)
     found = witnessing.round_checkpoint(session, datetime.fromtimestamp(began, UTC))
-    return None if found is None else cosigned(session, found)
+    return None if found is None else queries.shown_note(session, found.size)
 
 
 def report(session: Session, member_id: uuid.UUID, split: splits.Split) -> SplitReport:
