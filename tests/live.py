@@ -31,6 +31,7 @@ from gongxin.db import OWNER_ROLE, WEB_ROLE, make_engine, transaction
 from gongxin.members import rules as member_rules
 from gongxin.members import service as members
 from gongxin.subjects import service as subjects
+from gongxin.transparency import service as transparency
 from gongxin_client import Profile, Registry, keys
 from gongxin_wire.identifiers import synthetic_uscc
 
@@ -154,6 +155,7 @@ def serving(server: str, worker_id: str, **settings: Any) -> Iterator[Live]:
             anonymous_rate_limit="1000000/minute", **settings,
         )  # fmt: skip
         with transaction(engine) as session:
+            transparency.start(session, config)
             access.ensure_registry_keys(session, config)
             subjects.ensure_epochs(session, config)
         app = create_app(config, engine)

@@ -4,7 +4,7 @@ Signatures and stamps are verified before they are stored; what a member adds is
 
 from alembic import op
 
-revision = "0009"
+revision = "0008"
 down_revision = "0007"
 
 
