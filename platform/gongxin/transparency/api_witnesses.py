@@ -75,7 +75,9 @@ _STAMP: dict[str, Any] = {
 }
 
 
-@round_blp.operation("log.round", "GET", "/round", answer={"type": "string"}, media="text/plain", example=_NOTE)
+@round_blp.operation(
+    "log.round", "GET", "/round", answer={"type": "string"}, media="text/plain", example=_NOTE, statuses=(404,)
+)
 def round_(call: Call) -> Answer:
     """本轮见证的检查点 The checkpoint that witnesses sign now: the same one for all within a round."""
     note = witnesses.round_note(call.session, call.runtime.config)
