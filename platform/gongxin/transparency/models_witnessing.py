@@ -1,4 +1,4 @@
-"""Witnesses, cosignatures, reports of split views, stamps. What guards them stands in migration 0008."""
+"""Witnesses, cosignatures, reports of split views, stamps. What guards them stands in migration 0009."""
 
 import uuid
 from datetime import datetime

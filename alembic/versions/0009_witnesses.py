@@ -4,8 +4,8 @@ Signatures and stamps are verified before they are stored; what a member adds is
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 
 
 def upgrade() -> None:
