@@ -221,7 +221,7 @@ def list_stamps(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     "log.opening",
     "GET",
     "/leaves/<uuid:leaf_id>/opening",
-    answer=schemas_witnessing.OpeningOut,
+    answer=schemas_witnessing.LeafOpeningOut,
     example={"leaf_id": _WITNESS["witness_id"], "salt": _SPLIT["claimed"], "record": {"kind": "lookup"}},
 )
 def opening(call: Call, leaf_id: uuid.UUID) -> dict[str, Any]:

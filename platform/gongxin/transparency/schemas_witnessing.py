@@ -132,7 +132,7 @@ class StampsOut(Schema):
     next_after = fields.Integer(required=True, allow_none=True)
 
 
-class OpeningOut(Schema):
+class LeafOpeningOut(Schema):
     leaf_id = fields.String(required=True, metadata={"format": "uuid"})
     salt = fields.String(required=True, metadata={"description": "base64url of 32 bytes"})
     record = fields.Dict(required=True)
