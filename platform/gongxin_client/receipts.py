@@ -4,6 +4,7 @@
 """
 
 import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,8 +26,8 @@ TYPE, ALGORITHM = "gongxin-receipt+jwt", "EdDSA"
 FORMAT = "gongxin-receipt-1"
 SKEW = timedelta(seconds=120)
 _CLAIMS = {
-    "answer": str, "as_of": str, "fresh_until": str, "iat": int, "iss": str, "jti": str, "policy_version": int,
-    "purpose": str, "question": str, "sub": str,
+    "answer": str, "as_of": str, "fresh_until": str, "iat": int, "iss": str, "jti": str, "leaf": dict,
+    "policy_version": int, "purpose": str, "question": str, "sub": str,
 }  # fmt: skip
 
 
@@ -42,6 +43,8 @@ class Receipt:
     as_of: datetime
     fresh_until: datetime
     policy_version: int
+    leaf_id: str
+    commitment: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def verify(
         as_of,
         fresh_until,
         claims["policy_version"],
+        *_leaf(claims["leaf"]),
     )
     if found.issuer != issuer:
         raise _fault("other_issuer", "回执出自另一登记处", "The receipt is another registry's")
@@ -148,6 +152,18 @@ def _open(receipt: str, keys: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     if claims.keys() != _CLAIMS.keys() or any(type(claims[name]) is not kind for name, kind in _CLAIMS.items()):
         raise _fault("not_a_receipt", "这不是回执", "This is no receipt")
     return kid, claims
+
+
+def _leaf(promised: dict[str, Any]) -> tuple[str, bytes]:
+    """The identifier and commitment of the leaf that the log promises."""
+    try:
+        leaf_id, commitment = promised["id"], unb64u(promised["commitment"])
+        sound = len(promised) == 2 and str(uuid.UUID(leaf_id)) == leaf_id and len(commitment) == 32
+    except (KeyError, TypeError, ValueError, AttributeError):
+        sound = False
+    if not sound:
+        raise _fault("not_a_receipt", "这不是回执", "This is no receipt")
+    return leaf_id, commitment
 
 
 def _digest(value: Any) -> str:

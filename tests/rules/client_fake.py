@@ -177,7 +177,8 @@ class FakeRegistry:
         lookup_id = str(uuid.uuid4())
         claims = {
             "answer": digest(answers), "as_of": as_of, "fresh_until": until, "iat": int(now.timestamp()), "iss": ISSUER,
-            "jti": lookup_id, "policy_version": 1, "purpose": body["purpose"], "question": digest(body), "sub": MEMBER,
+            "jti": lookup_id, "leaf": {"commitment": b64u(bytes(32)), "id": lookup_id}, "policy_version": 1,
+            "purpose": body["purpose"], "question": digest(body), "sub": MEMBER,
         }  # fmt: skip
         self.spoil_claims(claims)
         return {

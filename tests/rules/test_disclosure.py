@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gongxin.disclosure import receipts, rules
+from gongxin.disclosure import leaves, receipts, rules
 from gongxin.disclosure.rules import Outcome
 from gongxin.errors import Forbidden, Invalid
 from gongxin_wire.canonical import b64u, canonical, digest, unb64u
@@ -174,6 +174,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         asked_at=datetime(2026, 11, 24, 2, 0, tzinfo=UTC),
         fresh_until=datetime(2026, 11, 25, 2, 0, tzinfo=UTC),
         policy_version=1,
+        leaf=leaves.promise(UUID("0193a3c1-0f6e-7a52-8b1d-2c3d4e5f6a7b"), b"\x02" * 32, b"{}"),
     )
     return {
         "QUESTION": canonical(QUESTION).decode(),

@@ -14,6 +14,7 @@ from gongxin.errors import Conflict, Invalid, NotFound
 from gongxin.logs import log
 from gongxin.members import queries as members
 from gongxin.pii import refuse_pii
+from gongxin.transparency import service as transparency
 from gongxin.web.permissions import LOW_RISK_SCOPES
 
 from . import grants, jose, queries, rules
@@ -66,6 +67,7 @@ def create_client(
     )
     session.add(client)
     session.flush()
+    _prove(session, client, "client_created", auth_method=auth_method, scopes=list(client.scopes))
     return client
 
 
@@ -75,6 +77,7 @@ def revoke_client(session: Session, client_id: uuid.UUID) -> Client:
     if client.revoked_at is None:
         client.revoked_at = clock.now()
         session.flush()
+        _prove(session, client, "client_revoked")
     return client
 
 
@@ -113,7 +116,24 @@ def add_key(
     key = ClientKey(kid=kid, client_id=client_id, public_jwk=public, slot=slot, created_at=now, expires_at=expires)
     session.add(key)
     session.flush()
+    _prove(session, client, "key_added", kid=kid, expires_at=transparency.moment(expires))
     return key
+
+
+def _prove(session: Session, client: Client, change: str, **facts: Any) -> None:
+    """A leaf for what a client may do, or sign with, from now on."""
+    transparency.append(
+        session,
+        kind="client_key",
+        record={
+            "change": change,
+            "changed_at": transparency.moment(clock.now()),
+            "client_id": str(client.id),
+            "member_id": str(client.member_id),
+            **facts,
+        },
+        owner=client.member_id,
+    )
 
 
 def _secret(client: Client) -> bool:
@@ -137,7 +157,7 @@ def _import(jwk: Any) -> tuple[str, dict[str, Any]]:
 
 def retire_key(session: Session, client_id: uuid.UUID, kid: str) -> ClientKey:
     """It authenticates nobody from now on. Can run twice. Tokens already issued run out by themselves."""
-    queries.get_client(session, client_id)
+    client = queries.get_client(session, client_id)
     key = queries.find_key(session, client_id, kid)
     if key is None:
         raise NotFound(
@@ -150,6 +170,7 @@ def retire_key(session: Session, client_id: uuid.UUID, kid: str) -> ClientKey:
     if key.retired_at is None:
         key.retired_at = clock.now()
         session.flush()
+        _prove(session, client, "key_retired", kid=kid)
     return key
 
 

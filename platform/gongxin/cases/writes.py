@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from . import queries
+from . import leaves, queries
 from .lines import Reference
 
 
@@ -159,3 +159,4 @@ def insert_moves(
             "mandates": mandates,
         },
     )
+    leaves.prove_moves(session, rows, asserted_by=asserted_by, today=today, now=now)

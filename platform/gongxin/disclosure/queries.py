@@ -12,12 +12,13 @@ from gongxin.db import one_value
 
 from .models import DisclosurePolicy, Lookup
 
-_ASK = b"select look_up($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+_ASK = b"select look_up_and_promise($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
 
 
 def ask(engine: Engine, parameters: Sequence[Any]) -> list[int]:
-    """Finds the ground, gathers the answer and records the question: durable when it returns. Packed outcomes, one an
-    item. Raises Unavailable where the database cannot say; then nothing was answered, though it may be recorded."""
+    """Finds the ground, gathers the answer, records the question, lets its leaf wait: durable when it returns. Packed
+    outcomes, one an item. Raises Unavailable where the database cannot say; then nothing was answered, though it may
+    be recorded."""
     return list(map(int, one_value(engine, _ASK, parameters)[1:-1].split(b",")))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from gongxin.access import service as access
+from gongxin.transparency.service import Promise
 from gongxin.web.runtime import Runtime
 from gongxin_wire.canonical import b64u
 
@@ -31,8 +32,10 @@ def sign(
     asked_at: datetime,
     fresh_until: datetime,
     policy_version: int,
+    leaf: Promise,
 ) -> str:
-    """`question` is SHA-256 of the canonical request body, `answer` the canonical bytes of the answers."""
+    """`question` is SHA-256 of the canonical request body, `answer` the canonical bytes of the answers, `leaf` what the
+    log promises."""
     key = access.signing_key(runtime, "receipt")
     payload = orjson.dumps(
         {
@@ -42,6 +45,7 @@ def sign(
             "iat": int(asked_at.timestamp()),
             "iss": runtime.config.issuer,
             "jti": str(lookup_id),
+            "leaf": leaf.as_json(),
             "policy_version": policy_version,
             "purpose": purpose,
             "question": b64u(question),

@@ -1,6 +1,8 @@
 """The verbs: ask, list one's own questions, tell the subject who asked. A look-up commits itself (its record must be
 durable before the answer leaves); the others flush, never commit."""
 
+import hashlib
+import os
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,10 +16,13 @@ from gongxin import clock, ids
 from gongxin.db import transaction
 from gongxin.errors import Conflict, Forbidden, GongxinError, TooMany
 from gongxin.subjects import budgets
+from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 from gongxin.web.runtime import Runtime
+from gongxin_wire.canonical import b64u
+from gongxin_wire.commitments import SALT_BYTES
 
-from . import queries, receipts, rules
+from . import leaves, queries, receipts, rules
 from .models import DisclosurePolicy, Lookup, LookupPending
 from .questions import Question
 
@@ -60,6 +65,11 @@ def publish_policy(session: Session, *, effective_from: datetime, rows: list[dic
     found = DisclosurePolicy(version=newest.version + 1, effective_from=effective_from, rows=rows)
     session.add(found)
     session.flush()
+    transparency.append(
+        session,
+        kind="policy",
+        record={"effective_from": receipts.moment(effective_from), "rows": rows, "version": found.version},
+    )
     return found
 
 
@@ -81,14 +91,25 @@ def lookup(runtime: Runtime, caller: Caller, question: Question) -> bytes:
         raise
     lookup_id, asked_at = ids.new_id(), clock.now()
     fresh_until = asked_at + timedelta(seconds=runtime.config.answer_max_age_seconds)
+    salt, fields_json = os.urandom(SALT_BYTES), _fields_json(fields)
     codes = queries.ask(
         runtime.engine,
         (
             lookup_id, asked_at, fresh_until, member_id, caller.client_id, question.purpose,
             orjson.dumps(question.grounds).decode(), question.keys, question.width, question.void, question.officer,
-            _fields_json(fields), rule.version,
+            fields_json, rule.version, salt, question.digest,
         ),
     )  # fmt: skip
+    record = leaves.lookup_record(
+        lookup_id=lookup_id,
+        asked_at=asked_at,
+        member_id=member_id,
+        purpose=question.purpose,
+        fields_json=fields_json,
+        policy_version=rule.version,
+        question=question.digest,
+        outcomes=codes,
+    )
     answers = b"[" + b",".join([rules.answer_of_code(code, fields) for code in codes]) + b"]"
     receipt = receipts.sign(
         runtime,
@@ -100,6 +121,7 @@ def lookup(runtime: Runtime, caller: Caller, question: Question) -> bytes:
         asked_at=asked_at,
         fresh_until=fresh_until,
         policy_version=rule.version,
+        leaf=leaves.promise(lookup_id, salt, record),
     )
     return (
         b'{"answers":%s,"as_of":"%s","fresh_until":"%s","lookup_id":"%s","policy_version":%d,"purpose":"%s","receipt":"%s"}'
@@ -209,16 +231,32 @@ def subject_access(
         }
         for row in rows
     ]
+    answer = receipts.canonical(asked)
+    leaf = transparency.append(
+        session,
+        kind="subject_access",
+        record={
+            "answer": b64u(hashlib.sha256(answer).digest()),
+            "asked_at": receipts.moment(now),
+            "lookup_id": str(lookup_id),
+            "member_id": str(member_id),
+            "policy_version": rule.version,
+            "question": b64u(question),
+        },
+        leaf_id=lookup_id,
+        owner=member_id,
+    )
     receipt = receipts.sign(
         runtime,
         member_id=member_id,
         lookup_id=lookup_id,
         purpose=rules.SUBJECT_ACCESS,
         question=question,
-        answer=receipts.canonical(asked),
+        answer=answer,
         asked_at=now,
         fresh_until=fresh_until,
         policy_version=rule.version,
+        leaf=leaf,
     )
     return {
         "lookup_id": str(lookup_id),

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock, config, ids
 from gongxin.errors import Conflict
+from gongxin.transparency import service as transparency
 
 from . import queries, rules
 from .models import Agreement, Member, MemberChange
@@ -61,6 +62,22 @@ def apply(
     )
     session.add(member)
     session.flush()
+    transparency.append(
+        session,
+        kind="member_state",
+        record={
+            "changed_at": transparency.moment(now),
+            "court_code": court_code,
+            "kind": kind,
+            "member_id": str(member.id),
+            "name_en": name_en,
+            "name_zh": name_zh,
+            "state": "applied",
+            "uscc": code,
+        },
+        leaf_id=member.id,
+        owner=member.id,
+    )
     return member
 
 
@@ -70,18 +87,31 @@ def change_state(session: Session, member_id: uuid.UUID, *, state: str, reason: 
     member = queries.get_member(session, member_id)
     rules.check_change(member.state, state, reason)
     rules.check_text(changed_by, rules.MAX_BY, "/changed_by")
-    session.add(
-        MemberChange(
-            id=ids.new_id(),
-            member_id=member_id,
-            previous=member.state,
-            state=state,
-            reason=reason,
-            changed_by=changed_by,
-            changed_at=clock.now(),
-        )
+    change = MemberChange(
+        id=ids.new_id(),
+        member_id=member_id,
+        previous=member.state,
+        state=state,
+        reason=reason,
+        changed_by=changed_by,
+        changed_at=clock.now(),
     )
+    session.add(change)
     session.flush()
+    transparency.append(
+        session,
+        kind="member_state",
+        record={
+            "changed_at": transparency.moment(change.changed_at),
+            "changed_by": changed_by,
+            "member_id": str(member_id),
+            "previous": change.previous,
+            "reason": reason,
+            "state": state,
+        },
+        leaf_id=change.id,
+        owner=member_id,
+    )
     return queries.get_member(session, member_id)
 
 
@@ -114,4 +144,20 @@ def agree(
     )
     session.add(agreement)
     session.flush()
+    # Without the contacts: their addresses are persons'.
+    transparency.append(
+        session,
+        kind="agreement",
+        record={
+            "budgets": agreement.budgets,
+            "created_at": transparency.moment(now),
+            "data_types": agreement.data_types,
+            "effective_from": transparency.moment(agreement.effective_from),
+            "member_id": str(member_id),
+            "purposes": agreement.purposes,
+            "version": agreement.version,
+        },
+        leaf_id=agreement.id,
+        owner=member_id,
+    )
     return agreement

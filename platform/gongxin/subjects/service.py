@@ -12,8 +12,10 @@ from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.errors import Conflict, Invalid, NotFound
 from gongxin.sealed import seal, unseal
+from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 from gongxin.web.runtime import Runtime
+from gongxin_wire.canonical import b64u
 from gongxin_wire.voprf import oprf
 
 from . import budgets, evaluator, queries, rules
@@ -49,10 +51,8 @@ def rotate(session: Session, config: Config, data_set: str) -> list[Epoch]:
             fix_en="Retire the old epoch, then rotate.",
             extra={"epoch": by_state["retiring"].epoch},
         )
-    _move(by_state["live"], "retiring")
-    session.flush()
-    _move(by_state["next"], "live")
-    session.flush()
+    _move(session, by_state["live"], "retiring")
+    _move(session, by_state["next"], "live")
     return queries.epochs(session)
 
 
@@ -63,8 +63,7 @@ def retire(session: Session, config: Config, data_set: str, epoch: int) -> list[
         raise _unknown_epoch(data_set, epoch)
     unmoved = queries.count_unmoved(session, data_set, epoch) if held[epoch].state == "retiring" else 0
     rules.check_retire(held[epoch].state, unmoved)
-    _move(held[epoch], "retired")
-    session.flush()
+    _move(session, held[epoch], "retired")
     _add(session, config, data_set, max(held) + 1, "next")
     return queries.epochs(session)
 
@@ -79,13 +78,32 @@ def _held(session: Session, data_set: str) -> Sequence[SubjectEpoch]:
 def _add(session: Session, config: Config, data_set: str, epoch: int, state: str) -> None:
     secret, public = oprf.generate_key_pair()
     sealed = seal(config.master_key, _seal_label(data_set, epoch), secret)
-    session.add(SubjectEpoch(data_set=data_set, epoch=epoch, public_key=public, sealed_secret=sealed, state=state))
+    made = SubjectEpoch(data_set=data_set, epoch=epoch, public_key=public, sealed_secret=sealed, state=state)
+    session.add(made)
     session.flush()
+    _prove(session, made)
 
 
-def _move(epoch: SubjectEpoch, state: str) -> None:
+def _move(session: Session, epoch: SubjectEpoch, state: str) -> None:
     epoch.state = state
     epoch.changed_at = clock.now()
+    session.flush()
+    _prove(session, epoch)
+
+
+def _prove(session: Session, epoch: SubjectEpoch) -> None:
+    """A leaf for the state an epoch has from now on."""
+    transparency.append(
+        session,
+        kind="epoch",
+        record={
+            "changed_at": transparency.moment(clock.now()),
+            "data_set": epoch.data_set,
+            "epoch": epoch.epoch,
+            "public_key": b64u(epoch.public_key),
+            "state": epoch.state,
+        },
+    )
 
 
 def _seal_label(data_set: str, epoch: int) -> str:

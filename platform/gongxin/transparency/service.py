@@ -4,6 +4,7 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -119,14 +120,14 @@ def erase(session: Session, leaf_id: uuid.UUID, *, ground: str) -> Promise:
         )
     session.expunge(found)
     promise_id, salt = ids.new_id(), os.urandom(commitments.SALT_BYTES)
-    record = canonical({"erased_at": moment(), "ground": kept, "leaf_id": str(leaf_id)})
+    record = canonical({"erased_at": moment(clock.now()), "ground": kept, "leaf_id": str(leaf_id)})
     queries.erase(session, leaf_id, erasure_id=promise_id, salt=salt, record=record.decode())
     return Promise(promise_id, commitments.commit_bytes(salt, record))
 
 
-def moment() -> str:
-    """Now, RFC 3339 in UTC to the millisecond, as records carry it."""
-    return clock.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def moment(at: datetime) -> str:
+    """RFC 3339 in UTC to the millisecond, as records carry it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def sequence(session: Session, config: Config, limit: int = PORTION) -> int:

@@ -14,7 +14,7 @@ from gongxin.errors import Conflict, Forbidden, Invalid
 from gongxin.web.caller import Caller
 from gongxin_wire import case_numbers
 
-from .. import answers, queries, rules, writes
+from .. import answers, leaves, queries, rules, writes
 from ..lines import Reference
 from ..models import Case, CaseEvent, CourtEvent
 from ..vocabulary import COURT_AXES, HELD
@@ -132,6 +132,7 @@ def _store(
     today = clock.today_in_china()
     session.add(event)
     session.flush()
+    leaves.prove_event(session, event)
     with as_registry(session, caller):
         if linked:
             writes.touch(session, [case.id], now)
@@ -323,6 +324,8 @@ def _record_court(
 
 def _reach(session: Session, caller: Caller, event: CourtEvent) -> dict[str, Any]:
     session.add(event)
+    session.flush()
+    leaves.prove_court_event(session, event)
     with as_registry(session, caller):
         project(session, queries.carriers(session, event.reference), clock.today_in_china(), event.recorded_at)
     return answers.court_event_out(event)
