@@ -4,7 +4,6 @@
 """
 
 import json
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -44,7 +43,7 @@ class Receipt:
     fresh_until: datetime
     policy_version: int
     leaf_id: str
-    commitment: bytes
+    commitment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def verify(
         as_of,
         fresh_until,
         claims["policy_version"],
-        *_leaf(claims["leaf"]),
+        *_leaf(claims),
     )
     if found.issuer != issuer:
         raise _fault("other_issuer", "回执出自另一登记处", "The receipt is another registry's")
@@ -154,11 +153,12 @@ def _open(receipt: str, keys: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
     return kid, claims
 
 
-def _leaf(promised: dict[str, Any]) -> tuple[str, bytes]:
-    """The identifier and commitment of the leaf that the log promises."""
+def _leaf(claims: dict[str, Any]) -> tuple[str, str]:
+    """The identifier (that of the look-up) and commitment of the leaf that the log promises."""
+    promised = claims["leaf"]
     try:
-        leaf_id, commitment = promised["id"], unb64u(promised["commitment"])
-        sound = len(promised) == 2 and str(uuid.UUID(leaf_id)) == leaf_id and len(commitment) == 32
+        leaf_id, commitment = promised["id"], promised["commitment"]
+        sound = len(promised) == 2 and leaf_id == claims["jti"] and len(unb64u(commitment)) == 32
     except (KeyError, TypeError, ValueError, AttributeError):
         sound = False
     if not sound:

@@ -132,7 +132,9 @@ def test_the_command_line_from_key_to_verified_answer(live: Live, tmp_path: Path
     assert (answer.returncode, json.loads(answer.stdout)["contact"]) == (0, "forbidden")
     status = json.loads(command(tmp_path, "status", case["case_id"], "--history", *as_agency).stdout)
     assert status["status"]["stop_flags"] == ["deceased"]
-    assert json.loads(command(tmp_path, "verify", "r.json", *as_agency).stdout)["holds"]
+    found = command(tmp_path, "verify", "r.json", *as_agency)
+    assert found.stdout, found.stderr
+    assert json.loads(found.stdout)["holds"]
     assert command(tmp_path, "whoami", "--profile", "agency.toml").stdout.startswith("机构 Member")
     other = command(tmp_path, "lookup", case["case_id"], "--purpose", "contact", *as_agency, stdin=synthetic_cn_id(43))
     assert (other.returncode, json.loads(other.stdout)["contact"]) == (1, "unknown")

@@ -150,6 +150,30 @@ def test_other_claims_are_no_receipt(fake: FakeRegistry, change: dict[str, Any])
     assert code_of(lambda: checked(fake, reply)) == "not_a_receipt"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"id": "0193a3b0-0000-7000-8000-000000000009"},
+        {"id": 1},
+        {"commitment": "AAAA"},
+        {"commitment": None},
+        {"more": 1},
+    ],
+)
+def test_a_promise_of_another_form_or_another_look_up_is_no_receipt(fake: FakeRegistry, change: dict[str, Any]) -> None:
+    reply = fake.reply(QUESTION, [CLEAR])
+    claims = json.loads(unb64u(reply["receipt"].split(".")[1]))
+    for leaf in ({**claims["leaf"], **change}, None, [], {}):
+        reply["receipt"] = fake.sign(claims | {"leaf": leaf})
+        assert code_of(lambda: checked(fake, reply)) == "not_a_receipt"
+
+
+def test_the_receipt_names_the_leaf_it_is_promised(fake: FakeRegistry) -> None:
+    reply = fake.reply(QUESTION, [CLEAR])
+    found = checked(fake, reply)
+    assert (found.leaf_id, found.commitment) == (reply["lookup_id"], b64u(bytes(32)))
+
+
 def test_claims_in_another_byte_form_are_no_receipt(fake: FakeRegistry) -> None:
     reply = fake.reply(QUESTION, [CLEAR])
     head, body, _ = reply["receipt"].split(".")

@@ -1,5 +1,5 @@
 """What the log holds of an answer. The record of a look-up is written by the database, in the statement that answers;
-here it is written again, to the byte, so that the receipt can carry the commitment (migration 0008)."""
+here it is written again, to the byte, so that the receipt can carry the commitment (migration 0010)."""
 
 import uuid
 from collections.abc import Sequence

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0010"
+down_revision = "0009"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _ASK = "uuid, timestamptz, timestamptz, uuid, uuid, text, jsonb, bytea, integer, integer[], text, jsonb, integer"
