@@ -118,6 +118,7 @@ def work(
     while not stop.is_set():
         try:
             with engine.connect() as connection:
+                connection.detach()  # so that it is closed at the end, and the lease with it
                 if connection.scalar(text("select pg_try_advisory_lock(:lease)"), {"lease": lease}):
                     connection.commit()
                     log.info("worker_leads")
