@@ -350,9 +350,8 @@ def test_one_s_own_questions_are_listed_newest_first_without_any_subject(
 
 def who_asked(runtime: Runtime, engine: Engine, caller: Caller, tok: str) -> dict[str, Any]:
     with transaction(engine, caller.member_id, caller.kind) as session:
-        return service.subject_access(
-            runtime, session, caller, keys=[key_of(runtime.config, tok)], reference="查阅2026-1", question=bytes(32)
-        )
+        question = questions.about_oneself("查阅2026-1", [key_of(runtime.config, tok)], b"q")
+        return service.subject_access(runtime, session, caller, question)
 
 
 def test_the_subject_sees_who_asked_and_why_before_and_after_the_job_ran(
@@ -423,3 +422,23 @@ def test_a_policy_never_begins_before_the_one_before_it(session: Session) -> Non
     with pytest.raises(Conflict) as caught:
         service.publish_policy(session, effective_from=datetime(2020, 1, 1, tzinfo=UTC), rows=rows)
     assert caught.value.code == "policy_out_of_order"
+
+
+def test_subject_access_has_its_budget_and_a_refused_one_its_record(
+    runtime: Runtime, engine: Engine, world: World
+) -> None:
+    tok = token()
+    association = world.member("association", budgets={"subject_access": 1})
+    assert who_asked(runtime, engine, association, tok)["asked"] == []
+    with pytest.raises(TooMany) as caught:
+        who_asked(runtime, engine, association, tok)
+    assert caught.value.code == "budget_exceeded"
+    other = world.member("association", budgets={"supervision": 1})
+    with pytest.raises(Forbidden) as refused:
+        who_asked(runtime, engine, other, tok)
+    assert refused.value.code == "purpose_not_agreed"
+    rows = world.connection.execute(
+        text("select refusal, octet_length(subject_keys) from lookups where member_id in (:a, :b) order by asked_at"),
+        {"a": association.member_id, "b": other.member_id},
+    ).all()
+    assert rows == [(None, 32), ("budget_exceeded", 32), ("purpose_not_agreed", 32)]

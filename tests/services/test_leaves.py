@@ -1,6 +1,5 @@
 """What the exchange does and the log holds: one leaf an act, under its own identifier, opening to what was done."""
 
-import hashlib
 import json
 import uuid
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from gongxin.access import service as access
 from gongxin.cases import service as cases
 from gongxin.config import Config
 from gongxin.db import transaction
+from gongxin.disclosure import questions
 from gongxin.disclosure import service as disclosure
 from gongxin.errors import Forbidden
 from gongxin.subjects import service as subjects
@@ -300,10 +300,8 @@ def test_a_refused_question_has_no_leaf(runtime: Runtime, world: World) -> None:
 def test_what_a_subject_was_told_has_a_leaf_that_its_receipt_names(runtime: Runtime, world: World) -> None:
     tok, association = token(), world.member("association")
     with transaction(runtime.engine, association.member_id, "association") as session:
-        told = disclosure.subject_access(
-            runtime, session, association, keys=[key_of(runtime.config, tok)], reference="查阅2026-0001",
-            question=hashlib.sha256(b"q").digest(),
-        )  # fmt: skip
+        question = questions.about_oneself("查阅2026-0001", [key_of(runtime.config, tok)], b"q")
+        told = disclosure.subject_access(runtime, session, association, question)
         kind, record = leaf(session, told["lookup_id"])
     said = claims(told)
     assert kind == "subject_access"

@@ -1,6 +1,5 @@
 """Disclosure: parse, call, return."""
 
-import hashlib
 from typing import Any
 
 import orjson
@@ -118,8 +117,5 @@ def subject_access(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """谁问过 Who asked about the subject and why, for the association on the subject's own request."""
     keys = subjects.parse_subject(call.runtime.config, call.session, body["subject"])
     reference = rules.file_number(body["request_reference"], "/request_reference")
-    digest = hashlib.sha256(receipts.canonical(body)).digest()
-    found = [key for _, key in keys]
-    return service.subject_access(
-        call.runtime, call.session, call.caller, keys=found, reference=reference, question=digest
-    )
+    question = questions.about_oneself(reference, [key for _, key in keys], receipts.canonical(body))
+    return service.subject_access(call.runtime, call.session, call.caller, question)

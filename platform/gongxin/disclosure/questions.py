@@ -119,6 +119,12 @@ def _read(
     return Question(purpose, grounds, keys, width, officer, digest, void)
 
 
+def about_oneself(reference: str, keys: Sequence[bytes], body: bytes) -> Question:
+    """The subject's own question, through the association: `reference` is its file number, `body` canonical."""
+    digest = hashlib.sha256(body).digest()
+    return Question(rules.SUBJECT_ACCESS, [reference], b"".join(keys), len(keys), None, digest, [])
+
+
 Read = tuple[list[int], list[bytes], list[str], int]
 
 

@@ -80,15 +80,7 @@ def lookup(runtime: Runtime, caller: Caller, question: Question) -> bytes:
     """The answer's body. Raises Forbidden outside the grant, agreement or policy and TooMany over budget, each of which
     leaves its own record behind."""
     member_id = _member(caller)
-    try:
-        rule = policy(runtime)
-        fields = rules.fields_for(rule.fields, caller.kind, question.purpose)
-        rules.find_grant(caller.grants, question.purpose, question.grounds)
-        rules.check_terms(budgets.terms(runtime, caller).purposes, question.purpose)
-        budgets.take(runtime, caller, question.purpose, len(question.grounds))
-    except (Forbidden, TooMany) as refusal:
-        record_refusal(runtime, caller, question, refusal)
-        raise
+    rule, fields = _permit(runtime, caller, question)
     lookup_id, asked_at = ids.new_id(), clock.now()
     fresh_until = asked_at + timedelta(seconds=runtime.config.answer_max_age_seconds)
     salt, fields_json = os.urandom(SALT_BYTES), _fields_json(fields)
@@ -135,6 +127,21 @@ def lookup(runtime: Runtime, caller: Caller, question: Question) -> bytes:
             receipt.encode(),
         )
     )
+
+
+def _permit(runtime: Runtime, caller: Caller, question: Question) -> tuple[Policy, frozenset[str]]:
+    """The policy, and the fields this caller may be told; counted against the day's budget. A refusal is recorded."""
+    try:
+        rule = policy(runtime)
+        fields = rules.fields_for(rule.fields, caller.kind, question.purpose)
+        if question.purpose != rules.SUBJECT_ACCESS:
+            rules.find_grant(caller.grants, question.purpose, question.grounds)
+        rules.check_terms(budgets.terms(runtime, caller).purposes, question.purpose)
+        budgets.take(runtime, caller, question.purpose, len(question.grounds))
+    except (Forbidden, TooMany) as refusal:
+        record_refusal(runtime, caller, question, refusal)
+        raise
+    return rule, fields
 
 
 def record_refusal(runtime: Runtime, caller: Caller, question: Question, refusal: GongxinError) -> None:
@@ -194,13 +201,10 @@ def _describe(row: Lookup) -> dict[str, Any]:
 # --- subject access -------------------------------------------------------------------------------------------------
 
 
-def subject_access(
-    runtime: Runtime, session: Session, caller: Caller, *, keys: Sequence[bytes], reference: str, question: bytes
-) -> dict[str, Any]:
-    """Everybody who asked about the subject, why, and which fields were told; refused questions too. `question` is the
-    SHA-256 of the canonical body. Recorded as a look-up of its own."""
-    rule = policy(runtime)
-    fields = rules.fields_for(rule.fields, caller.kind, rules.SUBJECT_ACCESS)
+def subject_access(runtime: Runtime, session: Session, caller: Caller, question: Question) -> dict[str, Any]:
+    """Everybody who asked about the subject, why, and which fields were told; refused questions too. The ground is the
+    association's file number. Recorded as a look-up of its own; raises as `lookup`."""
+    rule, fields = _permit(runtime, caller, question)
     lookup_id, now, member_id = ids.new_id(), clock.now(), _member(caller)
     fresh_until = now + timedelta(seconds=runtime.config.answer_max_age_seconds)
     rows = queries.asked_about(
@@ -211,9 +215,9 @@ def subject_access(
             "fresh_until": fresh_until,
             "member": member_id,
             "client": caller.client_id,
-            "request": reference,
-            "keys": b"".join(keys),
-            "width": len(keys),
+            "request": question.grounds[0],
+            "keys": question.keys,
+            "width": question.width,
             "fields": _fields_json(fields),
             "policy": rule.version,
         },
@@ -241,7 +245,7 @@ def subject_access(
             "lookup_id": str(lookup_id),
             "member_id": str(member_id),
             "policy_version": rule.version,
-            "question": b64u(question),
+            "question": b64u(question.digest),
         },
         leaf_id=lookup_id,
         owner=member_id,
@@ -251,7 +255,7 @@ def subject_access(
         member_id=member_id,
         lookup_id=lookup_id,
         purpose=rules.SUBJECT_ACCESS,
-        question=question,
+        question=question.digest,
         answer=answer,
         asked_at=now,
         fresh_until=fresh_until,
