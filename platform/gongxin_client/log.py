@@ -129,6 +129,11 @@ class Log:
             for entry in found
         ]  # fmt: skip
 
+    def quorum_size(self) -> int | None:
+        """The size of the newest checkpoint that a quorum of witnesses cosigned."""
+        found = self.connection.read("GET", "/v1/log/witnesses", scope=None)
+        return None if found.get("quorum_size") is None else whole(found, "quorum_size")
+
     def register_witness(self, vkey: str, proof: bytes) -> dict[str, Any]:
         """Makes this key our witness's; an older one of ours is retired thereby."""
         body = {"vkey": vkey, "proof": b64u(proof)}

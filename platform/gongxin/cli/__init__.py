@@ -9,6 +9,7 @@ from .log import log
 from .members import members
 from .serve import serve, worker
 from .spec import spec
+from .stamps import stamp
 from .subjects import epochs
 
 
@@ -19,3 +20,4 @@ def main() -> None:
 
 for command in (clients, db, epochs, keys, log, members, policy, serve, spec, worker):
     main.add_command(command)
+log.add_command(stamp)
