@@ -151,6 +151,11 @@ def pins_of(path: Path) -> tuple[str | None, dict[str, str]]:
     return values.get("registry"), dict(values.get("pins", {}).get("receipts", {}))
 
 
+def log_pins_of(path: Path) -> list[str]:
+    """The pinned vkeys of the registry's log, without the member's key: for verifying offline."""
+    return list(_parse(path).get("pins", {}).get("log", {}).values())
+
+
 def passphrase(environ: Mapping[str, str], file: Path | None) -> bytes | None:
     """The key's passphrase: from GONGXIN_MEMBER_KEY_PASSPHRASE, else the file's first line, else none."""
     if text := environ.get("GONGXIN_MEMBER_KEY_PASSPHRASE"):

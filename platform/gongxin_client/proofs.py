@@ -13,14 +13,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gongxin_wire import commitments, merkle, notes, splits
-from gongxin_wire.canonical import b64u, canonical, unb64u
+from gongxin_wire.canonical import b64u, canonical, digest, unb64u
 
-from . import clock
+from . import clock, files, receipts
 from .errors import BadInput, Refused, VerificationFailed
 from .log import Log
+from .receipts import Receipt, Verdict
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
@@ -124,6 +126,26 @@ def _witnessed(log: Log, index: int) -> int | None:
     return size if size is not None and size > index else None
 
 
+def keep(log: Log, file: Path, output: Path | None = None) -> Path:
+    """Fetches the proof of a saved receipt and keeps it beside it, as `<name>.proof.txt`; one that is there is replaced
+    only by one that holds. Raises BadInput, VerificationFailed."""
+    profile = log.connection.profile
+    verdict = receipts.verify_offline(file, keys=profile.pins.receipts, issuer=profile.registry)
+    proof = fetch(log, leaf_of(verdict.receipt))
+    target = output or file.with_suffix(".proof.txt")
+    try:
+        files.replace(target, proof.encode())
+    except OSError as fault:
+        raise BadInput("not_saved", f"无法写入 {target}", f"{target} cannot be written") from fault
+    return target
+
+
+def leaf_of(receipt: Receipt) -> Leaf:
+    """The leaf that a receipt promises."""
+    kind = "subject_access" if receipt.purpose == "subject_access" else "lookup"
+    return Leaf(receipt.leaf_id, kind, unb64u(receipt.commitment))
+
+
 # --- checking --------------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +247,45 @@ def _check_opening(leaf: Leaf, extra: Mapping[str, Any]) -> Mapping[str, Any] | 
         )  # fmt: skip
     found: Mapping[str, Any] = record
     return found
+
+
+def verify_receipt(
+    file: Path,
+    proof: Path,
+    *,
+    keys: Mapping[str, str],
+    trust: Trust,
+    issuer: str | None = None,
+    member_id: str | None = None,
+) -> tuple[Verdict, Found]:
+    """Receipt → leaf → log → witnesses → stamp, with nothing but the two files and the keys. Raises BadInput,
+    VerificationFailed."""
+    verdict = receipts.verify_offline(file, keys=keys, issuer=issuer, member_id=member_id)
+    try:
+        text = proof.read_text("utf-8")
+    except (OSError, ValueError) as fault:
+        raise BadInput("proof_not_read", "证明文件无法打开", "The proof's file cannot be opened") from fault
+    found = check(text, leaf_of(verdict.receipt), trust)
+    if found.record is not None:
+        _check_record(found.record, verdict, receipts.read_file(file)["question"])
+    return verdict, found
+
+
+def _check_record(record: Mapping[str, Any], verdict: Verdict, question: Any) -> None:
+    """What the log holds of the answer is this receipt's answer."""
+    receipt = verdict.receipt
+    told = {
+        "lookup_id": receipt.lookup_id, "member_id": receipt.member_id, "policy_version": receipt.policy_version,
+        "question": b64u(digest(question)), "asked_at": verdict.reply.get("as_of"),
+    }  # fmt: skip
+    if receipt.purpose != "subject_access":
+        told["purpose"] = receipt.purpose
+    differs = sorted(name for name, value in told.items() if record.get(name) != value)
+    if differs:
+        raise _fault(
+            "record_of_another", f"日志中的记录与回执不符：{'、'.join(differs)}",
+            f"The record in the log is not this receipt's: {', '.join(differs)} differ",
+        )  # fmt: skip
 
 
 def _words(

@@ -264,7 +264,7 @@ def verify_offline(
 ) -> Verdict:
     """Verifies a saved receipt file without a network. `keys` are those one trusts (pinned, or published and compared):
     keys inside the file are not trusted for being there. Raises BadInput, VerificationFailed."""
-    body = _read_file(Path(file))
+    body = read_file(Path(file))
     reply, question = body["reply"], body["question"]
     registry = body["registry"] if issuer is None else issuer
     answers = reply.get("answers", reply.get("asked"))
@@ -301,7 +301,8 @@ def verify_offline(
     return Verdict(found, reply, tuple(proven), tuple(not_proven))
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def read_file(path: Path) -> dict[str, Any]:
+    """What `Evidence.save` wrote. Raises BadInput."""
     try:
         body = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as fault:

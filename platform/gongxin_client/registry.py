@@ -49,6 +49,7 @@ class Registry(Cases, Log, Lookups, Members):
         try:
             receipts.trust(self.profile, self.receipt_keys.fetch())
             self.subjects.epochs(refresh=True)
+            self.trust_log_keys()
         finally:
             self.profile.strict_pins = strict
         return self.profile

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from gongxin_client import Profile, Registry, keys
 from gongxin_wire.canonical import b64u, canonical, unb64u
 from gongxin_wire.identifiers import NORMALISATION
+from gongxin_wire.notes import VerifierKey
 from gongxin_wire.voprf import oprf
 
 ISSUER = "https://registry.example"
@@ -79,6 +80,7 @@ class FakeRegistry:
             "/v1/subjects/keys": self.subject_keys,
             "/v1/subjects/evaluations": self.evaluate,
             "/v1/disclosure/receipt-keys": self.receipt_keys,
+            "/v1/log": self.log,
             "/v1/lookups": self.lookup,
             "/v1/lookups/batch": self.lookup,
             "/v1/cases": self.register,
@@ -88,7 +90,7 @@ class FakeRegistry:
         route = routes.get(request.url.path)
         if route is None:
             return problem(404, "not_found")
-        if request.url.path.startswith("/v1/") and route not in (self.subject_keys, self.receipt_keys):
+        if request.url.path.startswith("/v1/") and route not in (self.subject_keys, self.receipt_keys, self.log):
             refusal = self.check_proof(request)
             if refusal is not None:
                 return refusal
@@ -161,6 +163,10 @@ class FakeRegistry:
     def receipt_keys(self, _request: httpx.Request) -> httpx.Response:
         x = b64u(self.receipt_key.public_key().public_bytes_raw())
         return httpx.Response(200, json={"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": self.receipt_kid, "x": x}]})
+
+    def log(self, _request: httpx.Request) -> httpx.Response:
+        vkey = str(VerifierKey("registry.example/log", self.receipt_key.public_key().public_bytes_raw()))
+        return httpx.Response(200, json={"keys": [{"vkey": vkey, "signs": True}]})
 
     def lookup(self, request: httpx.Request) -> httpx.Response:
         body = json.loads(request.content)

@@ -12,12 +12,15 @@ from .common import json_option, tell
 
 @click.command()
 @json_option
-def stamp() -> None:
+@click.option(
+    "--witnessed", is_flag=True, help="盖在最新的已见证检查点上 Of the newest checkpoint with a quorum of witnesses"
+)
+def stamp(witnessed: bool) -> None:
     """立即取得时间戳 Asks the configured authority for a stamp of the newest checkpoint, checks and keeps it."""
     config = load()
     engine = make_engine(database_urls(config)[0], pool_size=1)
     try:
-        found = stamps.stamp(engine, config)
+        found = stamps.stamp(engine, config, witnessed=witnessed)
     finally:
         engine.dispose()
     tell(

@@ -30,8 +30,9 @@ if TYPE_CHECKING:  # the library loads as a stamp is asked for or checked: most 
 TIMEOUT = httpx.Timeout(connect=5.0, read=20.0, write=10.0, pool=5.0)
 
 
-def stamp(engine: Engine, config: Config) -> Stamp:
-    """Asks for a stamp of the newest checkpoint, checks and keeps it. Raises Unavailable, with a code that says why."""
+def stamp(engine: Engine, config: Config, *, witnessed: bool = False) -> Stamp:
+    """Asks for a stamp of the newest checkpoint (`witnessed`: the newest that a quorum cosigned, where it is less than
+    an hour behind), checks and keeps it. Raises Unavailable, with a code that says why."""
     from gongxin_wire import stamps
 
     if not config.tsa_url or config.tsa_certificate is None:
@@ -43,8 +44,8 @@ def stamp(engine: Engine, config: Config) -> Stamp:
             fix_en="Set GONGXIN_TSA_URL and GONGXIN_TSA_CERTIFICATE.",
         )
     with transaction(engine) as session:
-        newest = _to_stamp(session, config)
-        size, data = newest.size, newest.note.encode()
+        chosen = _to_stamp(session, config, witnessed)
+        size, data = chosen.size, chosen.note.encode()
     try:
         trusted = stamps.certificates(config.tsa_certificate.read_bytes())
         asked = stamps.query(data)
@@ -71,16 +72,13 @@ def stamp(engine: Engine, config: Config) -> Stamp:
     return kept
 
 
-def _to_stamp(session: Session, config: Config) -> LogCheckpoint:
-    """The newest checkpoint that a quorum cosigned, where it is less than an hour behind; else the newest."""
+def _to_stamp(session: Session, config: Config, witnessed: bool) -> LogCheckpoint:
     newest = queries.newest_checkpoint(session)
     if newest is None:
         raise Unavailable("log_not_started", zh="透明日志尚未启用", en="The log has not been started yet")
-    size = witnessing.newest_witnessed(session, config.witness_quorum)
-    witnessed = None if size is None else queries.checkpoint_of(session, size)
-    if witnessed is not None and newest.signed_at - witnessed.signed_at < timedelta(hours=1):
-        return witnessed
-    return newest
+    size = witnessing.newest_witnessed(session, config.witness_quorum) if witnessed else None
+    found = None if size is None else queries.checkpoint_of(session, size)
+    return found if found is not None and newest.signed_at - found.signed_at < timedelta(hours=1) else newest
 
 
 def _ask(config: Config, query: bytes) -> bytes:
@@ -136,7 +134,7 @@ class Stamper:
     def attempt(self, engine: Engine, config: Config) -> None:
         """One attempt; what comes of it is logged, never raised."""
         try:
-            stamp(engine, config)
+            stamp(engine, config, witnessed=True)
             self.failures, self.not_before = 0, 0.0
         except Exception as fault:
             self.failures += 1

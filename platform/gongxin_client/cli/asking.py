@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from .. import profile as profiles
-from .. import receipts
+from .. import proofs, receipts
 from ..errors import BadInput, NoGround, StaleAnswer, Withheld
 from ..importing.columns import Mapping, fold
 from ..importing.listing import Listing
@@ -127,17 +127,61 @@ def subject_access(out: Output, reference: str, kind: str, id_file: Any, save_to
               help="登记处的回执密钥（JWKS） The registry's keys (JWKS); else those of the profile.")  # fmt: skip
 @click.option("--registry", "issuer", help="应为哪个登记处 Which registry it must be.")
 @click.option("--member", "member_id", help="应给哪个会员 Which member it must have been given to.")
-def verify(out: Output, file: Path, keys_file: Path | None, issuer: str | None, member_id: str | None) -> None:
-    """离线核对保存的回执 Verify a saved receipt without a network."""
+@click.option("--proof", "proof_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="日志证明（prove 所存） The proof from the log, as `prove` keeps it.")  # fmt: skip
+@click.option("--log-key", "log_keys", multiple=True, help="日志公钥 vkey of the log; else those of the profile.")
+@click.option("--witness", "witness_keys", multiple=True, help="见证公钥 vkey of a witness one trusts; repeatable.")
+@click.option(
+    "--quorum", type=click.IntRange(0), default=0, help="至少几家会员见证 How many members must have cosigned."
+)
+@click.option("--tsa-certificate", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="时间戳机构的根证书 The time-stamping authority's root, PEM.")  # fmt: skip
+def verify(
+    out: Output, file: Path, keys_file: Path | None, issuer: str | None, member_id: str | None,
+    proof_file: Path | None, log_keys: tuple[str, ...], witness_keys: tuple[str, ...], quorum: int,
+    tsa_certificate: Path | None,
+) -> None:  # fmt: skip
+    """离线核对保存的回执 Verify a saved receipt without a network; with --proof also its place in the log."""
     keys, issuer = _trusted(out, keys_file, issuer)
-    verdict = receipts.verify_offline(file, keys=keys, issuer=issuer, member_id=member_id)
-    lines = ["回执成立 The receipt holds.", "证明 Proven:", *(f"  ✓ {zh} {en}" for zh, en in verdict.proven)]
-    lines += ["不证明 Not proven:", *(f"  · {zh} {en}" for zh, en in verdict.not_proven)]
+    if proof_file is None:
+        verdict, proven, not_proven = (
+            receipts.verify_offline(file, keys=keys, issuer=issuer, member_id=member_id),
+            [],
+            [],
+        )
+    else:
+        trust = proofs.read_trust(
+            log_keys or _log_keys(out), witness_keys, quorum, tsa_certificate.read_bytes() if tsa_certificate else None
+        )
+        verdict, found = proofs.verify_receipt(
+            file, proof_file, keys=keys, trust=trust, issuer=issuer, member_id=member_id
+        )
+        proven, not_proven = list(found.proven), list(found.not_proven)
+    proven, not_proven = [*verdict.proven, *proven], [*verdict.not_proven, *not_proven]
+    lines = ["回执成立 The receipt holds.", "证明 Proven:", *(f"  ✓ {zh} {en}" for zh, en in proven)]
+    lines += ["不证明 Not proven:", *(f"  · {zh} {en}" for zh, en in not_proven)]
     value = {
         "holds": True, "receipt": plain(verdict.receipt),
-        "proven": [en for _, en in verdict.proven], "not_proven": [en for _, en in verdict.not_proven],
+        "proven": [en for _, en in proven], "not_proven": [en for _, en in not_proven],
     }  # fmt: skip
     out.show(value, lines)
+
+
+@command("prove")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--output", type=click.Path(dir_okay=False, path_type=Path), help="默认 <回执>.proof.txt Default: beside it."
+)
+def prove(out: Output, file: Path, output: Path | None) -> None:
+    """取得并保存回执在日志中的证明 Fetch the proof that the receipt's leaf stands in the log, and keep it.
+
+    以后再取一次，可得到带时间戳的证明。 Run it again later: once the day is stamped, the proof carries the stamp.
+    """
+    with out.registry() as registry:
+        kept = proofs.keep(registry, file, output)
+    out.show(
+        {"proof": str(kept)}, [f"已保存 Kept: {kept}", f"核对 Verify: gongxin-member verify {file} --proof {kept}"]
+    )
 
 
 def contact_word(answer: Answer) -> str:
@@ -164,6 +208,18 @@ def _trusted(out: Output, keys_file: Path | None, issuer: str | None) -> tuple[d
             "Give the published keys with --keys, or run gongxin-member profile init first.",
         )  # fmt: skip
     return pinned[1], issuer or pinned[0]
+
+
+def _log_keys(out: Output) -> list[str]:
+    path = profiles.find_path(out.profile_path)
+    pinned = profiles.log_pins_of(path) if path.exists() else []
+    if not pinned:
+        raise BadInput(
+            "no_trusted_log_key", "没有可信的日志公钥", "There is no trusted key of the log",
+            "用 --log-key 给出，或先执行 gongxin-member profile trust。",
+            "Give it with --log-key, or run gongxin-member profile trust first.",
+        )  # fmt: skip
+    return pinned
 
 
 def _known(header: list[str]) -> dict[str, int]:
@@ -202,4 +258,4 @@ def _told(answer: Answer) -> list[str]:
     return [answer.result, flags, legal, answer.as_of.isoformat(), answer.lookup_id]
 
 
-COMMANDS = (lookup, lookup_file, own_lookups, subject_access, verify)
+COMMANDS = (lookup, lookup_file, own_lookups, subject_access, verify, prove)
