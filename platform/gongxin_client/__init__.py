@@ -11,6 +11,8 @@
 | 客户端密钥 | key file | the member's own private key, never sent (`keys.py`) |
 | 盲化令牌 | token | what stands for an identifier on the wire (`subjects.py`) |
 | 回执 | receipt | the registry's signature over question and answer, always checked (`receipts.py`) |
+| 日志证明 | proof | that the log holds what a receipt promises, kept beside it (`proofs.py`) |
+| 见证 | witness | a member cosigns the log where it continues what was seen (`witness.py`, `heads.py`) |
 | 导入日志 | journal | what an import sent and what came back: a kill doubles nothing (`importing/journal.py`) |
 
 Identifiers never leave the process. An error is an exception, never a value that could be read as "nothing found".

@@ -2,6 +2,9 @@
 command line against a registry that runs, then without any network."""
 
 import json
+import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -253,6 +256,24 @@ def test_the_command_line_witnesses(live: Live, tmp_path: Path, monkeypatch: pyt
     assert run("witness", "resume").exit_code == 0
     entries = {entry["vkey"]: entry for entry in _witnesses(live, member)}
     assert entries[json.loads(made.output)["vkey"]]["last_size"] == status["signed"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ends by signal")
+def test_a_witness_that_runs_ends_quietly_when_it_is_told_to(live: Live, tmp_path: Path) -> None:
+    member = live.member("bank")
+    keys.save(member.key, tmp_path / "member.pem")
+    profile.write(replace(member, key_path=tmp_path / "member.pem"), tmp_path / "gongxin-member.toml")
+    command = [sys.executable, "-m", "gongxin_client", "witness"]
+    environ = os.environ | {"PYTHONPATH": os.pathsep.join(str(Path(path).absolute()) for path in sys.path)}
+    subprocess.run([*command, "key"], cwd=tmp_path, env=environ, check=True, capture_output=True)
+    running = subprocess.Popen(
+        [*command, "run", "--every", "1", "--json"], cwd=tmp_path, env=environ, stdout=subprocess.PIPE
+    )
+    assert running.stdout is not None
+    rounds = [json.loads(running.stdout.readline())["outcome"] for _ in range(2)]
+    running.terminate()
+    assert running.wait(20) == 0
+    assert rounds == ["signed", "nothing_new"]
 
 
 def _witnesses(live: Live, member: profile.Profile) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from gongxin_client import Registry
+from gongxin_client import Registry, files
 from gongxin_client.errors import BadInput, ClientError, NotConnected, Refused, VerificationFailed
 from gongxin_client.heads import SplitView, Store
 from gongxin_client.witness import Witness, check_evidence, possession
@@ -103,6 +103,46 @@ def test_a_cut_before_the_cosignature_arrived_is_made_good_in_the_next_round(
     monkeypatch.undo()
     assert cosigner.once().outcome == "signed"
     assert cosigner.store.read().posted == kept.signed.size
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_cut_at_any_write_of_a_round_leaves_nothing_signed_that_is_not_remembered(
+    live: Live, bank: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int, after: bool
+) -> None:
+    """A round writes twice: before the signature leaves, and once it has arrived."""
+    cosigner = witness(bank, tmp_path)
+    cosigner.register()
+    grow(live)
+    done, left = files.replace, [cut]
+    posted: list[str] = []
+    post = bank.post_cosignature
+
+    def cut_off(path: Path, data: bytes) -> None:
+        left[0] -= 1
+        if left[0] == 0 and not after:
+            raise KeyboardInterrupt
+        done(path, data)
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    def noted(note: str) -> dict[str, object]:
+        posted.append(note)
+        return post(note)
+
+    monkeypatch.setattr(files, "replace", cut_off)
+    monkeypatch.setattr(bank, "post_cosignature", noted)
+    with pytest.raises(KeyboardInterrupt):
+        cosigner.once()
+    monkeypatch.setattr(files, "replace", done)
+    kept = cosigner.store.read()
+    size = size_of(live)
+    assert len(posted) == (cut == 2)
+    assert (kept.signed is not None and kept.signed.size == size) == (cut == 2 or after)
+    again = cosigner.once()
+    assert again.size == size
+    assert again.outcome == ("nothing_new" if cut == 2 and after else "signed")
+    assert cosigner.store.read().posted == size
 
 
 def test_a_cosignature_handed_in_twice_is_one(live: Live, bank: Registry, tmp_path: Path) -> None:

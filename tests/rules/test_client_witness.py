@@ -3,6 +3,9 @@
 import hashlib
 import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -282,6 +285,46 @@ def test_a_disk_that_fails_leaves_the_old_head_and_says_so(
         monkeypatch.undo()
         assert store.read() == memory_at(5)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+_WRITER = """
+import hashlib, sys
+from dataclasses import replace
+from pathlib import Path
+from gongxin_client.heads import Head, Memory, Store
+from gongxin_wire import notes
+store, base = Store(Path(sys.argv[1])), Memory("registry.example/log", "registry.example/witness/x")
+with store.opened():
+    for size in range(1, 10**9):
+        text = notes.Checkpoint("registry.example/log", size, hashlib.sha256(b"%d" % size).digest()).text
+        note = str(notes.Note(text, (notes.Signature("registry.example/log", b"abcd", bytes(64)),)))
+        head = Head(size, hashlib.sha256(b"%d" % size).digest(), note)
+        store.write(replace(base, seen=head, signed=head))
+        print(size, flush=True)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills by signal")
+def test_a_process_killed_at_any_moment_has_kept_every_head_it_reported(tmp_path: Path) -> None:
+    path = tmp_path / "witness.json"
+    for after in (0.0, 0.001, 0.003, 0.007, 0.013, 0.021, 0.034, 0.055):
+        path.unlink(missing_ok=True)
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, str(path)], stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        )  # fmt: skip
+        assert writer.stdout is not None
+        reported = int(writer.stdout.readline())
+        time.sleep(after)
+        writer.kill()
+        lines = writer.stdout.read().split(b"\n")
+        writer.wait()
+        reported = max([reported, *[int(line) for line in lines[:-1]]])
+        store = Store(path)
+        with store.opened():
+            signed = store.read().signed
+        assert signed is not None
+        assert signed.size in {reported, reported + 1}
 
 
 def test_evidence_is_a_file_that_anyone_can_check(tmp_path: Path) -> None:

@@ -8,6 +8,9 @@
 | 排序 | sequencing: waiting leaves get their place, a checkpoint is signed | service, migration 0007 |
 | 检查点 | checkpoint: size and root, signed (C2SP signed note) | service |
 | 瓦片 | tile: 256 hashes of one level (C2SP tlog-tiles) | tree, api |
+| 见证 | witness: a member that cosigns checkpoints, round by round (docs/adr/0008-witness-rounds.md) | witnesses |
+| 分叉 | split view: two signed heads that contradict each other | gongxin_wire.splits |
+| 时间戳 | time stamp of a checkpoint by an authority (RFC 3161) | stamps, gongxin_wire.stamps |
 | 擦除 | erasure: the opening is deleted, the leaf stays, a leaf says so | service |
 | 重建核验 | rebuilding the tree from the leaves and holding it against what was signed | verify |
 
