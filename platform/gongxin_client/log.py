@@ -14,7 +14,7 @@ from gongxin_wire import merkle, notes, splits, tiles
 from gongxin_wire.canonical import b64u, unb64u
 
 from .auth import Connection
-from .errors import VerificationFailed
+from .errors import Refused, VerificationFailed
 from .heads import Head, open_head
 from .http import Repeat, unreadable
 from .shapes import items, moment, optional, text, whole
@@ -190,7 +190,13 @@ def split_body(split: splits.Split) -> Mapping[str, Any]:
 
 
 def _tile(connection: Connection, tile: tiles.Tile) -> bytes:
-    return connection.call("GET", f"/log/{tile.path}", scope=None).content
+    """Raises ProofError where the log does not serve what its own head needs."""
+    try:
+        return connection.call("GET", f"/log/{tile.path}", scope=None).content
+    except Refused as refused:
+        if refused.status != 404:
+            raise
+        raise merkle.ProofError(f"the log does not serve {tile.path}") from refused
 
 
 def _unb64u(value: str) -> bytes:

@@ -201,6 +201,26 @@ def test_who_is_not_the_owner_gets_the_proof_without_the_opening(live: Live, ban
     assert "opening" in json.loads(notes.parse_proof(fetch(bank, leaf)).extra or b"")
 
 
+def test_what_is_erased_is_no_longer_opened_and_stays_in_its_place(
+    live: Live, bank: Registry, authority: Authority, tmp_path: Path
+) -> None:
+    file = tmp_path / "receipt.json"
+    first, second = asked(bank, 1_001), asked(bank, 1_002)
+    sequence(live)
+    first.evidence.save(file)
+    second.evidence.save(tmp_path / "second.json")
+    early = keep(bank, file, tmp_path / "early.txt")
+    with transaction(live.engine) as session:
+        service.erase(session, uuid.UUID(first.lookup_id), ground="《个人信息保护法》第四十七条")
+    sequence(live)
+    late = keep(bank, file, tmp_path / "late.txt")
+    keys_, trust = bank.profile.pins.receipts, Trust(bank.log_keys())
+    assert verify_receipt(file, early, keys=keys_, trust=trust)[1].record is not None
+    assert verify_receipt(file, late, keys=keys_, trust=trust)[1].record is None
+    other = keep(bank, tmp_path / "second.json")
+    assert verify_receipt(tmp_path / "second.json", other, keys=keys_, trust=trust)[1].record is not None
+
+
 # --- the command line -------------------------------------------------------------------------------------------------
 
 
@@ -230,7 +250,10 @@ def test_the_command_line_proves_and_verifies(
     assert "too_few_witnesses" in few.output
     bare = run("verify", str(kept["receipt"]), "--proof", str(kept["proof"]), *at, "--json")
     assert bare.exit_code == 0, bare.output
-    assert any("not checked" in each for each in json.loads(bare.output)["not_proven"])
+    told = json.loads(bare.output)
+    assert any("not checked" in each for each in told["not_proven"])
+    assert told["log"]["size"] > told["log"]["index"]
+    assert told["log"]["stamped_at"] is None
     wrong = run(*verify, "--log-key", "nonsense")
     assert wrong.exit_code == 2
 

@@ -83,6 +83,14 @@ def test_metrics_count_by_operation_and_status_and_name_nobody(http: FlaskClient
             pytest.fail(f"label {name}={value}")
 
 
+def test_metrics_are_told_while_the_database_cannot_be_asked(config: Config, server: str) -> None:
+    away = create_app(config, make_engine("postgresql+psycopg://gongxin_web@127.0.0.1:9/none", pool_size=1))
+    answer = away.test_client().get("/metrics")
+    assert answer.status_code == 200
+    assert "gongxin_requests_total" in answer.text
+    assert "gongxin_log_witness_quorum" not in answer.text
+
+
 def test_metrics_of_all_processes_come_together(tmp_path: Path) -> None:
     """Two processes answer one after the other; the second reports for both."""
     script = (

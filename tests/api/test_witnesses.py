@@ -210,6 +210,21 @@ def test_a_fork_whose_tiles_are_hidden_is_not_signed_and_is_reported_as_unexplai
         assert cosigner.once().outcome in {"signed", "nothing_new"}
 
 
+def test_a_head_whose_tiles_the_log_does_not_serve_is_not_signed_and_is_reported(live: Live, tmp_path: Path) -> None:
+    network = Forked(live)
+    with Registry(live.member("bank"), transport=network) as victim:
+        grow(live, 5)
+        cosigner = witness(victim, tmp_path)
+        cosigner.register()
+        signed = cosigner.once()
+        network.fork(signed.size, 400)
+        network.hide_tiles = True
+        with pytest.raises(SplitView, match="heads_unexplained") as caught:
+            cosigner.once()
+        assert caught.value.reported
+        assert cosigner.store.read().halted is None
+
+
 def test_a_head_that_the_log_did_not_sign_is_not_even_looked_at(live: Live, tmp_path: Path) -> None:
     class Altered(Forked):
         def note(self) -> str:

@@ -129,10 +129,25 @@ def test_an_unknown_variable_is_refused_and_the_known_ones_are_listed() -> None:
         ("TRUSTED_PROXIES", "proxy.example"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
         ("TRUSTED_PROXIES", "10.0.0.1, ::/0"),
+        ("TSA_URL", "tsa.example"),
+        ("TSA_URL", "ftp://tsa.example"),
+        ("TSA_URL", "https://user@tsa.example"),
+        ("TSA_POLICY", "policy"),
+        ("TSA_POLICY", "1.02.3"),
+        ("WITNESS_QUORUM", "0"),
+        ("WITNESS_ROUND_SECONDS", "-60"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused_in_any_mode(variable: str, value: str) -> None:
     assert [fault.split(":")[0].strip() for fault in faults({f"GONGXIN_{variable}": value})] == [f"GONGXIN_{variable}"]
+
+
+@pytest.mark.parametrize(
+    "env", [{"GONGXIN_TSA_URL": "https://tsa.example"}, {"GONGXIN_TSA_CERTIFICATE": "root.pem"}], ids=["url", "root"]
+)
+def test_an_authority_without_the_root_it_is_checked_with_is_refused(env: dict[str, str]) -> None:
+    assert any("GONGXIN_TSA_URL" in fault for fault in faults(env))
+    assert load({"GONGXIN_TSA_URL": "https://tsa.example", "GONGXIN_TSA_CERTIFICATE": "root.pem"}).tsa_policy == ""
 
 
 def test_development_needs_nothing() -> None:

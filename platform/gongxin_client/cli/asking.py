@@ -143,12 +143,9 @@ def verify(
 ) -> None:  # fmt: skip
     """离线核对保存的回执 Verify a saved receipt without a network; with --proof also its place in the log."""
     keys, issuer = _trusted(out, keys_file, issuer)
+    found: proofs.Found | None = None
     if proof_file is None:
-        verdict, proven, not_proven = (
-            receipts.verify_offline(file, keys=keys, issuer=issuer, member_id=member_id),
-            [],
-            [],
-        )
+        verdict = receipts.verify_offline(file, keys=keys, issuer=issuer, member_id=member_id)
     else:
         trust = proofs.read_trust(
             log_keys or _log_keys(out), witness_keys, quorum, tsa_certificate.read_bytes() if tsa_certificate else None
@@ -156,14 +153,19 @@ def verify(
         verdict, found = proofs.verify_receipt(
             file, proof_file, keys=keys, trust=trust, issuer=issuer, member_id=member_id
         )
-        proven, not_proven = list(found.proven), list(found.not_proven)
-    proven, not_proven = [*verdict.proven, *proven], [*verdict.not_proven, *not_proven]
+    proven = [*verdict.proven, *(found.proven if found else ())]
+    not_proven = [*verdict.not_proven, *(found.not_proven if found else ())]
     lines = ["回执成立 The receipt holds.", "证明 Proven:", *(f"  ✓ {zh} {en}" for zh, en in proven)]
     lines += ["不证明 Not proven:", *(f"  · {zh} {en}" for zh, en in not_proven)]
     value = {
         "holds": True, "receipt": plain(verdict.receipt),
         "proven": [en for _, en in proven], "not_proven": [en for _, en in not_proven],
     }  # fmt: skip
+    if found is not None:
+        value["log"] = {
+            "origin": found.origin, "index": found.index, "size": found.size, "witnessed": dict(found.witnessed),
+            "stamped_at": found.stamp.time if found.stamp else None,
+        }  # fmt: skip
     out.show(value, lines)
 
 
