@@ -14,6 +14,7 @@ for _package in (
     "cases.models",
     "disclosure.models",
     "evidence.models",
+    "fund.ledger.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

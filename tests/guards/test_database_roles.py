@@ -36,6 +36,7 @@ NAMES_NO_CALLER: dict[str, str] = {
 }
 # Tables whose rows the web role may delete, each with the reason why it is no history.
 DELETABLE: dict[str, str] = {
+    "fund_legs": "legs of drafts; a trigger refuses once an entry is submitted",
     "idempotency_keys": "remembered answers, kept for a day",
     "lookups_pending": "a queue: the row goes when the job has filed it",
 }
