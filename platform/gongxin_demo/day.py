@@ -1,9 +1,13 @@
 """The day: who does what, step by step, and what came back. Each step checks what it shows."""
 
+import json
 import os
+import subprocess
+import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gongxin_client import Answer, Identifier, Registry
 from gongxin_client.receipts import Evidence
@@ -34,6 +38,8 @@ class Day:
     software: dict[str, Registry]
     kept: list[Kept] = field(default_factory=list)
     case_ids: dict[str, str] = field(default_factory=dict)
+    witnesses: list[str] = field(default_factory=list)
+    """Their public keys, as the witnesses themselves tell them."""
 
     @property
     def debtor(self) -> Identifier:
@@ -68,6 +74,17 @@ class Day:
         says(f"回执已核对并保存（{found.lookup_id[-12:]}）", "receipt verified and kept")
         return found
 
+    def type(self, slug: str, *arguments: str) -> dict[str, Any]:
+        """What `gongxin-member ARGUMENTS` answers to this member, in a process of its own."""
+        profile = self.town.members[slug].profile
+        done = subprocess.run(
+            [sys.executable, "-m", "gongxin_client", *arguments, "--profile", str(profile), "--json"],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        expect(done.returncode == 0, done.stdout + done.stderr, "the command failed")
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
     def keep(self, slug: str, purpose: str, told: str, lookup_id: str, evidence: Evidence) -> None:
         path = self.town.folder / "receipts" / f"day-{self.town.cast.day}" / f"{len(self.kept) + 1:02d}-{slug}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +102,7 @@ class Day:
 
 def play_day(town: Town, screen: Screen) -> None:
     """Raises StepFailed, or the SDK's error, at the first step that is not done."""
-    from . import acts, proof
+    from . import acts, logbook, proof
 
     with ExitStack() as stack:
         software = {
@@ -93,7 +110,7 @@ def play_day(town: Town, screen: Screen) -> None:
             for slug, member in town.members.items()
         }
         day = Day(town, screen, software)
-        for act in (*acts.ACTS, *proof.ACTS):
+        for act in (*acts.ACTS, *logbook.ACTS, *proof.ACTS):
             act(day)
             town.registry.check()
     table = [

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import httpx
 
@@ -127,6 +128,18 @@ class Registry:
         self.children.append(child)
         return child
 
+    def operate(self, *arguments: str) -> Any:
+        """What the operator's `gongxin ARGUMENTS --json` answers. Raises DemoError where it exits with another code
+        than 0."""
+        done = subprocess.run(
+            [sys.executable, "-m", "gongxin.cli", *arguments, "--json"],
+            env=self.environ, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            told = f"{done.stdout}{done.stderr}".strip()
+            raise DemoError(f"gongxin {' '.join(arguments)} ({done.returncode}): {told}")
+        return json.loads(done.stdout)
+
     def check(self) -> None:
         """Raises DemoError with the end of its log where a child has died."""
         for child in self.children:
@@ -155,6 +168,8 @@ def environment(data_dir: Path, port: int) -> dict[str, str]:
         "GONGXIN_DATA_DIR": str(data_dir),
         "GONGXIN_ISSUER": f"http://127.0.0.1:{port}",
         "GONGXIN_METRICS_DIR": str(data_dir / "run" / "metrics"),
+        # A day of the demonstration is over in seconds; outside it witnesses sign each minute.
+        "GONGXIN_WITNESS_ROUND_SECONDS": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, roots)),
         "PYTHONUNBUFFERED": "1",
     }

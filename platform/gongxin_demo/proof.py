@@ -16,7 +16,7 @@ def receipts_verify_offline(day: Day) -> None:
     """The keys as published, fetched by somebody who is no member; then nothing but files."""
     import httpx
 
-    day.screen.chapter("八、事后核对", "afterwards")
+    day.screen.chapter("十、事后核对", "afterwards")
     with day.screen.step(
         "任何人 Anybody", "凭公布的密钥离线核对回执", "verifies receipts offline, by published keys"
     ) as says:

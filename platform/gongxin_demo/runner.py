@@ -15,7 +15,7 @@ from gongxin.db import make_engine
 from gongxin.errors import ConfigError
 from gongxin_client import ClientError
 
-from . import province
+from . import authority, province
 from .day import play_day, say_how_to_try
 from .members import admit_all
 from .processes import DemoError, Interrupted, Registry, environment, free_port, interruptible, uninterrupted
@@ -57,12 +57,25 @@ def _failed(screen: Screen, detail: str) -> int:
 
 @contextmanager
 def opened(data_dir: Path, port: int, cases: int, screen: Screen) -> Iterator[Town]:
-    """A registry in service; on leaving, its processes and database are stopped."""
+    """A registry in service, with an authority that stamps its log; on leaving, all of it is stopped."""
+    stamping = authority.Authority()
+    with authority.serving(stamping) as address, _registry(data_dir, port, cases, screen, stamping, address) as town:
+        yield town
+
+
+@contextmanager
+def _registry(
+    data_dir: Path, port: int, cases: int, screen: Screen, stamping: authority.Authority, stamping_at: str
+) -> Iterator[Town]:
     registry = Registry(data_dir, port)
     engine: Engine | None = None
     try:
         registry.lock()
         _choose_port(registry, screen)
+        root = data_dir / "demo" / "stamping-authority.pem"
+        root.parent.mkdir(parents=True, exist_ok=True)
+        root.write_bytes(stamping.pem)
+        registry.environ |= {"GONGXIN_TSA_URL": stamping_at, "GONGXIN_TSA_CERTIFICATE": str(root)}
         os.environ |= {name: value for name, value in registry.environ.items() if name.startswith("GONGXIN_")}
         config = load()
         if config.production:
@@ -87,7 +100,7 @@ def opened(data_dir: Path, port: int, cases: int, screen: Screen) -> Iterator[To
                 f"gunicorn, two processes, on {registry.address}; one process of jobs",
             )
         try:
-            yield Town(registry, config, engine, owner_url, members, exports, files, province.cast(day), folder)
+            yield Town(registry, config, engine, owner_url, members, exports, files, province.cast(day), folder, root)
         except ClientError:
             registry.check()  # a dead process says more than what its clients saw
             raise

@@ -14,7 +14,8 @@ from .processes import Registry
 
 @dataclass
 class Town:
-    """All that the day needs: the running registry, its members, the banks' files."""
+    """All that the day needs: the running registry, its members, the banks' files, the certificate of whoever stamps
+    the log."""
 
     registry: Registry
     config: Config
@@ -25,3 +26,4 @@ class Town:
     files: dict[str, Path]
     cast: province.Cast
     folder: Path
+    stamping_root: Path

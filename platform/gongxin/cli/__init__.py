@@ -1,6 +1,10 @@
 """What an operator types: `gongxin …`. One module a domain."""
 
+import sys
+
 import click
+
+from gongxin import logs
 
 from .access import clients, keys
 from .db import db
@@ -16,6 +20,8 @@ from .subjects import epochs
 @click.group()
 def main() -> None:
     """共信登记处 The registry's operators' commands."""
+    if sys.stderr is sys.__stderr__:  # what is logged stays out of the answer; a test's stream may be closed later
+        logs.configure()
 
 
 for command in (clients, db, epochs, keys, log, members, policy, serve, spec, worker):
