@@ -13,10 +13,10 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from .. import files
 from ..errors import BadInput
@@ -53,9 +53,12 @@ class Journal:
         self._write({"is": "end", **totals})
 
     def _write(self, record: dict[str, Any]) -> None:
+        self._write_all([record])
+
+    def _write_all(self, records: Iterable[dict[str, Any]]) -> None:
         if self._file is None:
             return
-        self._file.write(encode(record))
+        self._file.write(b"".join(map(encode, records)))
         self._file.flush()
         os.fsync(self._file.fileno())
 
@@ -70,6 +73,9 @@ class Journal:
             self.ended = {name: int(record[name]) for name in ("created", "exists", "refused")}
         else:
             raise ValueError(kind)
+
+
+J = TypeVar("J", bound=Journal)
 
 
 def encode(record: dict[str, Any]) -> bytes:
@@ -90,13 +96,15 @@ def decode(line: bytes) -> dict[str, Any] | None:
 
 
 @contextlib.contextmanager
-def opened(path: Path, start: dict[str, Any], *, fresh: bool = False) -> Iterator[Journal]:
+def opened(
+    path: Path, start: dict[str, Any], *, fresh: bool = False, make: type[J] = Journal  # type: ignore[assignment]
+) -> Iterator[J]:
     """The journal beside the file, continued where it was, under a lock. `start` says what it must be about. `fresh`
     puts an older one aside. Raises BadInput: another file's, damaged, in use."""
     with files.locked(path.with_name(path.name + ".lock"), wait=False):
         if fresh and path.exists():
             os.replace(path, path.with_name(path.name + ".old"))
-        journal, good = _replay(path, start)
+        journal, good = _replay(path, start, make)
         with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
             file.truncate(good)
             file.seek(good)
@@ -107,10 +115,10 @@ def opened(path: Path, start: dict[str, Any], *, fresh: bool = False) -> Iterato
             yield journal
 
 
-def _replay(path: Path, start: dict[str, Any]) -> tuple[Journal, int]:
+def _replay(path: Path, start: dict[str, Any], make: type[J]) -> tuple[J, int]:
     """The journal as far as it is whole, and that many bytes."""
     wanted = {"version": VERSION, **start}
-    journal, good = Journal(wanted), 0
+    journal, good = make(wanted), 0
     if not path.exists():
         return journal, 0
     with open(path, "rb") as source:
