@@ -78,10 +78,10 @@ class Evidence:
     @classmethod
     def read(cls, body: Mapping[str, Any]) -> "Evidence":
         return cls(
-            *(text(body, name) for name in ("evidence_id", "kind", "sha256")), optional(body, "sm3"),
-            whole(body, "size"), text(body, "media_type"),
-            *(optional(body, name) for name in ("case_id", "agent_licence", "complaint", "made_by", "device")),
-            _moment(body, "made_at"), moment(text(body, "registered_at")), day(text(body, "keep_at_least_until")),
+            text(body, "evidence_id"), text(body, "kind"), text(body, "sha256"), optional(body, "sm3"),
+            whole(body, "size"), text(body, "media_type"), optional(body, "case_id"), optional(body, "agent_licence"),
+            optional(body, "complaint"), optional(body, "made_by"), optional(body, "device"), _moment(body, "made_at"),
+            moment(text(body, "registered_at")), day(text(body, "keep_at_least_until")),
             day(text(body, "keep_until")), flag(body, "held"), _moment(body, "destroyed_at"),
             text(body, "custody_head"), whole(body, "version"),
         )  # fmt: skip
@@ -187,7 +187,7 @@ class EvidenceCalls:
         return map(Evidence.read, self._evidence_pages("/v1/evidence", query))
 
     def evidence_of_case(self, case_id: str) -> Iterator[dict[str, Any]]:
-        """That evidence is registered for a case of ours, by any party: evidence_id, own, kind, sha256, registered_at."""
+        """That evidence is registered for a case of ours, by any party: evidence_id, own, kind, sha256, time."""
         return self._evidence_pages(f"/v1/evidence/cases/{_part(case_id)}", {})
 
     def custody(self, evidence_id: str) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from . import profile as profiles
 from . import receipts
 from .auth import Connection
 from .cases import Cases
+from .evidence import EvidenceCalls
 from .log import Log
 from .lookups import Lookups
 from .members import Members
@@ -19,9 +20,9 @@ from .receipts import ReceiptKeys
 from .subjects import Subjects
 
 
-class Registry(Cases, Log, Lookups, Members):
-    """Cases (`cases.py`), look-ups (`lookups.py`), members and keys (`members.py`), the transparency log
-    (`log.py`); safe for many threads.
+class Registry(Cases, EvidenceCalls, Log, Lookups, Members):
+    """Cases (`cases.py`), evidence (`evidence.py`), look-ups (`lookups.py`), members and keys (`members.py`), the
+    transparency log (`log.py`); safe for many threads.
 
     `transport` replaces the network (tests); `token_cache` keeps that many blind tokens in memory, none by default."""
 

@@ -1,4 +1,4 @@
-"""Evidence, its custody and state, batches, rules of retention. What guards them stands in migration 0010."""
+"""Evidence, its custody and state, batches, rules of retention. What guards them stands in migration 0008."""
 
 import uuid
 from datetime import date, datetime

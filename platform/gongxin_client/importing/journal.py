@@ -97,7 +97,11 @@ def decode(line: bytes) -> dict[str, Any] | None:
 
 @contextlib.contextmanager
 def opened(
-    path: Path, start: dict[str, Any], *, fresh: bool = False, make: type[J] = Journal  # type: ignore[assignment]
+    path: Path,
+    start: dict[str, Any],
+    *,
+    fresh: bool = False,
+    make: type[J] = Journal,  # type: ignore[assignment]
 ) -> Iterator[J]:
     """The journal beside the file, continued where it was, under a lock. `start` says what it must be about. `fresh`
     puts an older one aside. Raises BadInput: another file's, damaged, in use."""

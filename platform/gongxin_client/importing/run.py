@@ -80,7 +80,7 @@ def import_cases(
         "registry": registry.profile.registry, "client": registry.profile.client_id, "today": clock.today().isoformat(),
     }  # fmt: skip
     name = f"{source.name}{'.rekey' if rekey else ''}.journal"
-    with journals.opened(source.with_name(name), start, fresh=fresh) as journal:
+    with journals.opened(source.with_name(name), start, fresh=fresh, make=Journal) as journal:
         resumed = bool(journal.keys or journal.done)
         today = date.fromisoformat(journal.start["today"])
         with Listing(refused_path, HEADER_REFUSED) as refused, Listing(cases_path, HEADER_CASES) as registered:
