@@ -175,7 +175,8 @@ def test_a_file_of_many_gigabytes_grows_no_memory(live: Live, tmp_path: Path) ->
     )
     done = subprocess.run(
         [sys.executable, "-c", script, "evidence", "add", "long.mp3", "--complaint", "TS-1", "--json"],
-        cwd=folder, capture_output=True, text=True, timeout=300, env={**os.environ, "PYTHONPATH": str(ROOT / "platform")},
+        cwd=folder, capture_output=True, text=True, timeout=300,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "platform")},
     )  # fmt: skip
     assert json.loads(done.stdout)["bytes_hashed"] == 3 << 30, done.stderr
     assert int(done.stderr.split()[-1]) < 200_000

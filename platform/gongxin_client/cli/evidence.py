@@ -121,9 +121,7 @@ def listed(out: Output, case_id: str | None, file: Path | None, held: bool, batc
 
 @command("prove")
 @click.argument("file", type=FILE)
-@click.option(
-    "--evidence", "evidence_id", help="登记了多个事项时指明 Which registration, where several."
-)
+@click.option("--evidence", "evidence_id", help="登记了多个事项时指明 Which registration, where several.")
 @click.option("--batch", type=FILE, help="批次清单 The list of the batch it was registered in.")
 @click.option("--sm3", is_flag=True, help="另核对 SM3 Check SM3 too.")
 @click.option("-o", "--out", "to", type=OUT, help="证明文件；默认 FILE.proof.json The proof file.")
@@ -218,11 +216,11 @@ def _step_lines(made: reports.Report) -> list[str]:
     for step in made.verdict.steps:
         fault = f"：{step.fault_zh} {step.fault_en} ({step.fault})" if step.standing == FAILED else ""
         lines.append(f"{_MARKS[step.standing]} {_WORDS[step.standing]} · {step.zh} {step.en}{fault}")
-    at = made.verdict.at_latest
-    return [
-        *lines,
-        f"登记不晚于 Registered no later than: {at.isoformat() if at else '— (仅登记处记载 registry only)'}",
-    ]
+    at, if_right = made.verdict.at_latest, made.verdict.if_right
+    when = at.isoformat() if at else "— 仅登记处记载 the registry's word alone"
+    if at is None and if_right is not None:
+        when = f"{if_right.isoformat()}（待核对 stated）"
+    return [*lines, f"登记不晚于 Registered no later than: {when}"]
 
 
 def _trust(out: Output, log_keys: tuple[str, ...], witness_keys: tuple[str, ...], tsa: Path | None) -> Trust:

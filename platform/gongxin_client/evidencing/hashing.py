@@ -37,7 +37,10 @@ def fingerprint(
     try:
         with open(path, "rb", buffering=0) as source:
             before = os.fstat(source.fileno())
-            while (count := source.readinto(block)) and not (stop is not None and stop.is_set()):
+            # No further than it was long: a file that is still written would never end.
+            while size <= before.st_size and (count := source.readinto(block)):
+                if stop is not None and stop.is_set():
+                    break
                 first.update(view[:count])
                 if second is not None:
                     second.update(view[:count])

@@ -130,11 +130,17 @@ def _verdict(verdict: Verdict) -> str:
             '<div class="verdict fails"><strong>证明不成立</strong> <span class="en">The proof does not hold</span>'
             f"<p>{_both('下列标为“不成立”的步骤指出问题所在。', 'The steps marked failed say where.')}</p></div>"
         )
-    if verdict.at_latest is None:
-        when = _both("登记时间仅有登记处的记载。", "Of the time there is the registry's word alone.")
+    if verdict.at_latest is not None:
+        text = _when(verdict.at_latest)
+        when = _both(f"登记不晚于 {text}。", f"It was registered no later than {text}.")
+    elif verdict.if_right is not None:
+        text = _when(verdict.if_right)
+        when = _both(
+            f"所附公钥与证书核对无误时，登记不晚于 {text}。",
+            f"If the keys and certificates enclosed prove right: registered no later than {text}.",
+        )
     else:
-        text = escape(_when(verdict.at_latest))
-        when = _both(f"该文件的登记不晚于 {text}。", f"It was registered no later than {text}.")
+        when = _both("登记时间仅有登记处的记载。", "Of the time there is the registry's word alone.")
     stated = any(step.standing == STATED for step in verdict.steps)
     word = ("证明成立，部分公钥待核对", "The proof holds; some keys are to be compared") if stated else (
         "证明成立", "The proof holds"

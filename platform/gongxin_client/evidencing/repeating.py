@@ -48,8 +48,9 @@ def _record(data: Any) -> Iterator[Repeat]:
     told = base64.urlsafe_b64decode(data["commitment"] + "=").hex()
     yield f"应得承诺 {told}", f"Must give the commitment {told}", f"printf %s '{raw}' | base64 -d | sha256sum"
     yield (
-        "登记内容本身（前 52 字节是域标识与盐值）", "The record itself (before it: 20 bytes of domain, 32 of salt)",
-        f"printf %s '{raw}' | base64 -d | tail -c +53",
+        "登记内容本身（其前是 21 字节域标识与 32 字节盐值）",
+        "The record itself (before it: 21 bytes of domain, 32 of salt)",
+        f"printf %s '{raw}' | base64 -d | tail -c +54",
     )  # fmt: skip
 
 
@@ -126,7 +127,7 @@ def _climb(index: int, size: int, path: list[str]) -> Iterator[str]:
     place, last = index, size - 1
     for sibling in path:
         left = bool(place & 1) or place == last
-        pair = f"{sibling}$h" if left else f"$h{sibling}"
+        pair = f"{sibling}${{h}}" if left else f"${{h}}{sibling}"
         yield f'h=$(printf %s "01{pair}" | xxd -r -p | sha256sum | cut -c1-64)'
         if left:
             while not place & 1 and place:

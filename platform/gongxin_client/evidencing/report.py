@@ -44,18 +44,19 @@ class Report:
         found = list(_NOT_PROVEN)
         if any(step.standing == STATED for step in self.verdict.steps):
             found.append(_STATED)
-        if self.verdict.at_latest is None:
+        if self.verdict.at_latest is None and self.verdict.if_right is None:
             found.append(_NO_TIME)
         return found
 
     def as_dict(self) -> dict[str, Any]:
-        at_latest = self.verdict.at_latest
+        at_latest, if_right = self.verdict.at_latest, self.verdict.if_right
         return {
             "format": FORMAT,
             "made_at": self.made_at,
             "registry": self.proof["registry"],
             "holds": self.verdict.holds,
             "registered_no_later_than": at_latest.isoformat() if at_latest else None,
+            "no_later_than_if_keys_prove_right": if_right.isoformat() if if_right else None,
             "member": self.proof["member"],
             "file": self.proof["file"],
             "record": self.verdict.record,

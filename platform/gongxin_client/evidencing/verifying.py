@@ -49,11 +49,13 @@ class Trust:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """All steps. `holds`: none failed; `at_latest`: the earliest moment proven or stated by which it was registered."""
+    """All steps. `holds`: none failed; `at_latest`: the earliest moment by which it is proven to have been registered;
+    `if_right`: the same, should what is only stated prove right."""
 
     steps: tuple[Step, ...]
     record: Mapping[str, Any]
     at_latest: datetime | None
+    if_right: datetime | None
 
     @property
     def holds(self) -> bool:
@@ -80,8 +82,13 @@ def verify(body: Mapping[str, Any], file: Fingerprint | None, trust: Trust) -> V
     steps += [logged, *_witnessed(body, note, trust)]
     stamped = list(_stamped(body, first, index, trust))
     steps += [*stamped, *_custody(body, record, trust)]
-    times = [step.data["time"] for step in steps if "time" in step.data and step.standing in {PROVEN, STATED}]
-    return Verdict(tuple(steps), record, min(times, default=None))
+    told = [(step.data["time"], step.standing) for step in steps if "time" in step.data]
+    return Verdict(
+        tuple(steps),
+        record,
+        min((time for time, standing in told if standing == PROVEN), default=None),
+        min((time for time, standing in told if standing == STATED), default=None),
+    )
 
 
 def _run(code: str, zh: str, en: str, check: Any, **data: Any) -> Step:
@@ -291,12 +298,8 @@ def _stamped(body: Mapping[str, Any], leaf: Mapping[str, Any], index: int | None
             checkpoint, reply = each["checkpoint"].encode(), unb64u(each["reply"])
             if each["checkpoint"] != found["note"].text:
                 raise Fault("stamp_of_other_bytes", "时间戳盖的是另一检查点", "The stamp is over another checkpoint")
-            trusted = trust.certificates or tuple(_within(reply))
-            try:
-                stamp = stamps.check(reply, checkpoint, trusted)
-            except stamps.StampFault as fault:
-                raise Fault(fault.code, fault.zh, fault.en) from fault
-            more = {"time": stamp.time, "authority": stamp.authority, "checkpoint": checkpoint, "reply": reply}
+            time, authority = _stamp(reply, checkpoint, trust)
+            more = {"time": time, "authority": authority, "checkpoint": checkpoint, "reply": reply}
             return (PROVEN if trust.certificates else STATED), found | more
 
         yield _run("stamp", zh, en, check)
@@ -304,13 +307,19 @@ def _stamped(body: Mapping[str, Any], leaf: Mapping[str, Any], index: int | None
         yield Step("stamp", ABSENT, zh, en)
 
 
-def _within(reply: bytes) -> list[x509.Certificate]:
-    """The certificates that came with the stamp: no ground for trust, but enough to see that it is whole."""
+def _stamp(reply: bytes, checkpoint: bytes, trust: Trust) -> tuple[datetime, str]:
+    """(time, authority) of a stamp that holds. Without a certificate that is trusted, all but its signature is looked
+    at. Raises Fault."""
     try:
-        found = decode_timestamp_response(reply)
-        return [x509.load_der_x509_certificate(raw) for raw in found.signed_data.certificates]
-    except ValueError:
-        return []
+        found = stamps.check(reply, checkpoint, trust.certificates)
+        return found.time, found.authority
+    except stamps.StampFault as fault:
+        if trust.certificates or fault.code not in {"stamp_signature", "stamp_certificate"}:
+            raise Fault(fault.code, fault.zh, fault.en) from fault
+    answer = decode_timestamp_response(reply)
+    signers = [x509.load_der_x509_certificate(raw) for raw in answer.signed_data.certificates]
+    time = answer.tst_info.gen_time
+    return time.replace(tzinfo=time.tzinfo or UTC), signers[0].subject.rfc4514_string() if signers else "—"
 
 
 # --- custody ----------------------------------------------------------------------------------------------------------
