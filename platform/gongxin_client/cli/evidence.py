@@ -145,7 +145,9 @@ def prove(
 @click.option("--proof", type=FILE, help="证明文件；默认 FILE.proof.json The proof file.")
 @click.option("--log-key", "log_keys", multiple=True, help="可信的日志公钥（vkey） A key of the log one trusts.")
 @click.option("--witness", "witness_keys", multiple=True, help="可信的见证方公钥（vkey） A witness's key one trusts.")
-@click.option("--tsa", type=FILE, help="可信的时间戳根证书（PEM） The stamp authority's root certificate.")
+@click.option(
+    "--tsa-certificate", "tsa", type=FILE, help="可信的时间戳根证书（PEM） The stamp authority's root certificate."
+)
 @click.option("--sm3", is_flag=True, help="另核对 SM3 Check SM3 too.")
 def report(
     out: Output, file: Path, proof: Path | None, log_keys: tuple[str, ...], witness_keys: tuple[str, ...],
