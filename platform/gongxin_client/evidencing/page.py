@@ -80,7 +80,9 @@ footer { margin-top: 2.5rem; font-size: .85em; color: #57606a; }
 }
 @media print {
   body { font-size: 10.5pt; max-width: none; padding: 0; }
-  pre { font-size: 7.5pt; } h2 { margin-top: 1.4rem; }
+  pre { font-size: 7.5pt; } h2 { margin-top: 1.2rem; }
+  th, td { padding: .2rem .5rem; line-height: 1.4; } tr, li { break-inside: avoid; }
+  ol.steps > li { break-inside: auto; }
 }
 """
 
@@ -88,21 +90,22 @@ footer { margin-top: 2.5rem; font-size: .85em; color: #57606a; }
 def render(proof: Mapping[str, Any], verdict: Verdict, not_proven: Sequence[tuple[str, str]], made_at: str) -> str:
     """The whole page."""
     member, file = proof["member"], proof["file"]
+    told = ("所登记的", "What was registered") if verdict.holds else ("证明文件所称", "What the proof states")
     name = str(file.get("name", ""))
     parts = [
         "<header><h1>证据核验报告</h1>", '<p class="en">Report on the verification of evidence</p>',
         f"<p>{escape(name)}</p>",
         f'<p class="en">{escape(proof["registry"])} · {escape(made_at)}</p>',
         _verdict(verdict), "</header>",
-        _title("所登记的", "What was registered"), _facts(verdict.record, member, file),
+        _title(*told), _facts(verdict.record, member, file),
+        _title("不证明什么", "What is not proven"),
+        f'<ul class="not">{"".join(f"<li>{_both(zh, en)}</li>" for zh, en in not_proven)}</ul>',
         _title("逐步核验", "Step by step"),
         f'<ol class="steps">{"".join(map(_step, verdict.steps))}</ol>',
     ]  # fmt: skip
     if proof["custody"]:
         parts += [_title("保管链", "Custody"), _custody(proof["custody"])]
     parts += [
-        _title("不证明什么", "What is not proven"),
-        f'<ul class="not">{"".join(f"<li>{_both(zh, en)}</li>" for zh, en in not_proven)}</ul>',
         "<footer><p>本页由证明文件离线生成；各步骤均可用所列公开工具重复，不依赖登记处与本软件。"
         '<br><span class="en">Made offline from the proof file; every step can be repeated with the public tools shown,'
         " without the registry or this software.</span></p></footer>",
@@ -126,9 +129,12 @@ def _both(zh: str, en: str) -> str:
 
 def _verdict(verdict: Verdict) -> str:
     if not verdict.holds:
+        faults = "".join(
+            f"<p>{_both(step.fault_zh, step.fault_en)}</p>" for step in verdict.steps if step.standing == FAILED
+        )
         return (
             '<div class="verdict fails"><strong>证明不成立</strong> <span class="en">The proof does not hold</span>'
-            f"<p>{_both('下列标为“不成立”的步骤指出问题所在。', 'The steps marked failed say where.')}</p></div>"
+            f"{faults}</div>"
         )
     if verdict.at_latest is not None:
         text = _when(verdict.at_latest)
