@@ -21,8 +21,9 @@ _CALLABLE = (
     "log_integrate(integer)",
     "log_root()",
     "log_tile(integer, bigint, integer)",
+    "log_path(uuid)",
 )
-_PLAIN = ("log_entry(uuid, text, bytea)", "log_fold(bytea)")
+_PLAIN = ("log_entry(uuid, text, bytea)", "log_fold(bytea)", "log_inner(bytea)")
 
 
 def upgrade() -> None:
@@ -140,21 +141,26 @@ def _leaves() -> None:
 
 
 def _tree() -> None:
-    # Full tiles alone; what is partial is read from the level below. `root` is the tile's hash in the level above.
+    # Full tiles alone; what is partial is read from the level below. `nodes`: what stands above the hashes inside the
+    # tile, row by row (128, 64 … 1), so that a proof hashes nothing; `root`, the last of them, again by itself.
     op.execute(
         """
         create table log_tiles (
             level integer not null,
             tile_index bigint not null,
             hashes bytea not null,
+            nodes bytea not null,
             root bytea not null,
             constraint pk_log_tiles primary key (level, tile_index),
-            constraint ck_log_tiles_full check (octet_length(hashes) = 8192 and octet_length(root) = 32),
+            constraint ck_log_tiles_full check (
+                octet_length(hashes) = 8192 and octet_length(nodes) = 8160 and octet_length(root) = 32
+            ),
             constraint ck_log_tiles_level check (level between 0 and 7)
         )
         """
     )
-    op.execute("alter table log_tiles alter column hashes set storage external")
+    for column in ("hashes", "nodes"):
+        op.execute(f"alter table log_tiles alter column {column} set storage external")
     _protected("log_tiles")
     # gongxin_wire.commitments.entry, to the byte; a test holds the two together.
     op.execute(
@@ -181,6 +187,42 @@ def _tree() -> None:
             end loop;
             return p_hashes;
         end $$
+        """
+    )
+    # The same, with every row on the way: gongxin_wire.tiles.inner without its first.
+    op.execute(
+        """
+        create function log_inner(p_hashes bytea) returns bytea language plpgsql immutable as $$
+        declare
+            pairs bytea := p_hashes;
+            nodes bytea := ''::bytea;
+        begin
+            while octet_length(pairs) > 32 loop
+                select string_agg(sha256('\\x01'::bytea || substr(pairs, i * 64 + 1, 64)), ''::bytea order by i)
+                into pairs from generate_series(0, octet_length(pairs) / 64 - 1) i;
+                nodes := nodes || pairs;
+            end loop;
+            return nodes;
+        end $$
+        """
+    )
+    # The place of a leaf (8 bytes) and, where its tile is full, the eight siblings on its way up through it.
+    op.execute(
+        """
+        create function log_path(p_id uuid) returns bytea language sql stable as $$
+            select int8send(l.leaf_index) || coalesce((
+                select substr(t.hashes, ((l.leaf_index & 255)::integer # 1) * 32 + 1, 32)
+                    || substr(t.nodes, ((l.leaf_index & 255)::integer >> 1 # 1) * 32 + 1, 32)
+                    || substr(t.nodes, (128 + ((l.leaf_index & 255)::integer >> 2 # 1)) * 32 + 1, 32)
+                    || substr(t.nodes, (192 + ((l.leaf_index & 255)::integer >> 3 # 1)) * 32 + 1, 32)
+                    || substr(t.nodes, (224 + ((l.leaf_index & 255)::integer >> 4 # 1)) * 32 + 1, 32)
+                    || substr(t.nodes, (240 + ((l.leaf_index & 255)::integer >> 5 # 1)) * 32 + 1, 32)
+                    || substr(t.nodes, (248 + ((l.leaf_index & 255)::integer >> 6 # 1)) * 32 + 1, 32)
+                    || substr(t.nodes, (252 + ((l.leaf_index & 255)::integer >> 7 # 1)) * 32 + 1, 32)
+                from log_tiles t where t.level = 0 and t.tile_index = l.leaf_index >> 8
+            ), ''::bytea)
+            from log_leaves l where l.leaf_id = p_id
+        $$
         """
     )
     # The hashes of one tile, at most `p_width`; null where there is none.
@@ -362,25 +404,25 @@ def _integrate() -> None:
             low := first >> 8;
             high := size >> 8;
             if low < high then
-                insert into log_tiles (level, tile_index, hashes, root)
-                select 0, s.tile_index, s.hashes, log_fold(s.hashes) from (
+                insert into log_tiles (level, tile_index, hashes, nodes, root)
+                select 0, s.tile_index, s.hashes, n.nodes, substr(n.nodes, 8129, 32) from (
                     select leaf_index >> 8 as tile_index, string_agg(leaf_hash, ''::bytea order by leaf_index) as hashes
                     from log_leaves where leaf_index >= low << 8 and leaf_index < high << 8 group by 1
-                ) s;
+                ) s cross join lateral log_inner(s.hashes) as n(nodes);
             end if;
             loop
                 low := low >> 8;
                 high := high >> 8;
                 height := height + 1;
                 exit when low = high;
-                insert into log_tiles (level, tile_index, hashes, root)
-                select height, s.tile_index, s.hashes, log_fold(s.hashes) from (
+                insert into log_tiles (level, tile_index, hashes, nodes, root)
+                select height, s.tile_index, s.hashes, n.nodes, substr(n.nodes, 8129, 32) from (
                     select t.tile_index >> 8 as tile_index,
                         string_agg(t.root, ''::bytea order by t.tile_index) as hashes
                     from log_tiles t
                     where t.level = height - 1 and t.tile_index >= low << 8 and t.tile_index < high << 8
                     group by 1
-                ) s;
+                ) s cross join lateral log_inner(s.hashes) as n(nodes);
             end loop;
         end $$
         """
@@ -392,5 +434,5 @@ def downgrade() -> None:
         op.execute(f"drop function {function}")
     for table in ("log_checkpoints", "log_openings", "log_leaves", "log_waiting", "log_tiles", "log_keys"):
         op.execute(f"drop table {table}")
-    for function in ("log_checkpoints_true()", "log_openings_fixed()", "log_root()", *_CALLABLE[-1:], *_PLAIN):
+    for function in ("log_checkpoints_true()", "log_openings_fixed()", "log_root()", *_CALLABLE[-2:], *_PLAIN):
         op.execute(f"drop function {function}")

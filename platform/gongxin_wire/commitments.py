@@ -1,7 +1,7 @@
 """Salted commitments: what a leaf of the log holds in place of the record.
 
 The salt is 256 random bits, kept apart from the log. Whoever has record and salt can show that the leaf is theirs; once
-the salt is deleted nobody can tell any record from any other, guessing included (docs/adr/0006-commitments.md).
+the salt is deleted nobody can tell any record from any other, guessing included (docs/adr/0007-commitments.md).
 """
 
 import hashlib

@@ -18,7 +18,7 @@ from gongxin_wire.voprf import oprf
 from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
-from . import importing, load
+from . import importing, load, log_figures
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -343,5 +343,18 @@ FIGURES = (
     ),
     Figure("lookup_growth", "cost of a look-up at 1,000,000 subjects / at 10,000", 1.3, lookup_growth, at_most=True),
     Figure("oprf_evaluate", "blind evaluation / bare scalar multiplication by the same library", 0.8, oprf_evaluate),
+    Figure(
+        "log_append",
+        "leaves a second, in bulk and sequenced / 20,000, or half of COPY of the same rows where that is lower",
+        1,
+        log_figures.log_append,
+    ),
+    Figure(
+        "log_proof",
+        "an inclusion proof over HTTP in a log of 1,000,000 / a bare WSGI answer",
+        0.25,
+        log_figures.log_proof,
+    ),
+    Figure("log_growth", "cost of a proof at 1,000,000 leaves / at 10,000", 1.5, log_figures.log_growth, at_most=True),
     Figure("token", "token requests with private_key_jwt and DPoP / a bare WSGI answer", 0.06, token),
 )

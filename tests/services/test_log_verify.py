@@ -47,6 +47,11 @@ TAMPERED = [
         "hash 1",
     ),
     ("update log_tiles set root = sha256('x') where tile_index = 1", "tile/0/001", "level above"),
+    (
+        "update log_tiles set nodes = overlay(nodes placing sha256('x') from 97 for 32) where tile_index = 1",
+        "tile/0/001",
+        "other nodes inside",
+    ),
     ("delete from log_tiles where tile_index = 1", "tile/0/001 is missing", ""),
     ("update log_checkpoints set root = sha256('x') where size = 303", "checkpoint of 303", "another root"),
     (

@@ -92,17 +92,21 @@ class LogOpening(Base):
 
 
 class LogTile(Base):
-    """A full tile: 256 hashes of one level, and the one hash that stands for them in the level above."""
+    """A full tile: 256 hashes of one level, the nodes above them, and the last of these, which stands for all of them
+    in the level above."""
 
     __tablename__ = "log_tiles"
     __table_args__ = (
         PrimaryKeyConstraint("level", "tile_index"),
-        CheckConstraint("octet_length(hashes) = 8192 and octet_length(root) = 32", name="full"),
+        CheckConstraint(
+            "octet_length(hashes) = 8192 and octet_length(nodes) = 8160 and octet_length(root) = 32", name="full"
+        ),
         CheckConstraint("level between 0 and 7", name="level"),
     )
     level: Mapped[int] = mapped_column(Integer, autoincrement=False)
     tile_index: Mapped[int] = mapped_column(BigInteger, autoincrement=False)
     hashes: Mapped[bytes] = mapped_column(LargeBinary)
+    nodes: Mapped[bytes] = mapped_column(LargeBinary)
     root: Mapped[bytes] = mapped_column(LargeBinary)
 
 

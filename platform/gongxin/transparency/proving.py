@@ -3,10 +3,12 @@
 import threading
 import uuid
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from gongxin import clock
 from gongxin.errors import Invalid, NotFound
 from gongxin.web.runtime import Runtime
 from gongxin_wire import merkle, notes, tiles
@@ -14,6 +16,7 @@ from gongxin_wire.tiles import Tile
 
 from . import keys, queries
 
+HEAD_SECONDS = 0.2
 _KEPT = 1024  # unfolded tiles a process, 16 KiB each
 
 
@@ -52,19 +55,44 @@ def reader(runtime: Runtime, size: int) -> merkle.Reader:
 
 
 def inclusion(runtime: Runtime, leaf_id: uuid.UUID) -> str:
-    """The tlog-proof of a leaf under the newest checkpoint. Raises NotFound for a leaf that has no place (yet)."""
-    found = queries.leaf_and_head(runtime.engine, leaf_id)
-    if not found:
-        raise keys.not_started()
-    index, _, size, note = found
-    if index is None or index >= size:
+    """The tlog-proof of a leaf under the newest checkpoint (up to HEAD_SECONDS old where that has the leaf). Raises
+    NotFound for a leaf that has no place (yet)."""
+    found = queries.path(runtime.engine, leaf_id)
+    size, note = _head(runtime, 0)
+    if found is None:
         raise no_leaf()
-    return proof_text(runtime, index, size, note)
+    index, siblings = found
+    if index >= size:
+        size, note = _head(runtime, HEAD_SECONDS)
+        if index >= size:
+            raise no_leaf()
+    return proof_text(runtime, index, size, note, siblings)
 
 
-def proof_text(runtime: Runtime, index: int, size: int, note: str) -> str:
-    """A C2SP tlog-proof. `note`: the checkpoint of this size, with whatever signatures it has."""
-    return str(notes.Proof(index, tuple(merkle.inclusion_proof(index, size, reader(runtime, size))), note))
+def _head(runtime: Runtime, younger: float) -> tuple[int, str]:
+    """The newest checkpoint, read anew where what is held is older than HEAD_SECONDS less `younger`."""
+    held = runtime.caches.get("log_head")
+    if held is None or held[0] - younger <= clock.monotonic():
+        found = queries.head(runtime.engine)
+        if found is None:
+            raise keys.not_started()
+        held = runtime.caches["log_head"] = (clock.monotonic() + HEAD_SECONDS, found)
+    kept: tuple[int, str] = held[1]
+    return kept
+
+
+def proof_text(runtime: Runtime, index: int, size: int, note: str, siblings: Sequence[bytes] = ()) -> str:
+    """A C2SP tlog-proof. `note`: the checkpoint of this size, with whatever signatures it has; `siblings`: those of the
+    leaf inside its tile, where they are at hand and the tile is full in the tree of this size."""
+    read = reader(runtime, size)
+    if siblings and (index | 255) < size:
+        known = {(level, (index >> level) ^ 1): hash_ for level, hash_ in enumerate(siblings)}
+        above = read
+
+        def read(level: int, at: int) -> bytes:
+            return known.get((level, at)) or above(level, at)
+
+    return str(notes.Proof(index, tuple(merkle.inclusion_proof(index, size, read)), note))
 
 
 def consistency(runtime: Runtime, session: Session, old: int, new: int | None) -> tuple[int, list[bytes]]:

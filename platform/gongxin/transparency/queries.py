@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from gongxin.db import one_statement
+from gongxin.db import one_statement, one_value
 
 from .models import LogCheckpoint, LogKey, LogLeaf, LogOpening, LogTile, LogWaiting
 
@@ -21,11 +21,8 @@ _SHOWN = """c.note || coalesce((
     from (select x.signed_at, x.signature, x.received_at, w.id, w.name, w.key_id from log_cosignatures x
         join log_witnesses w on w.id = x.witness_id where x.size = c.size
         order by x.received_at, w.id limit 90) s), '')"""
-_LEAF_AND_HEAD = (
-    f"select l.leaf_index, l.leaf_hash, c.size, {_SHOWN} from"
-    " (select size, note from log_checkpoints order by size desc limit 1) c"
-    " left join log_leaves l on l.leaf_id = %s"
-).encode()
+_HEAD = f"select c.size, {_SHOWN} from log_checkpoints c order by c.size desc limit 1".encode()
+_PATH = b"select coalesce((select log_path($1)), '')"
 _TILE = b"select log_tile(%s, %s, %s)"
 
 
@@ -93,10 +90,17 @@ def checkpoint_of(session: Session, size: int) -> LogCheckpoint | None:
     return session.get(LogCheckpoint, size)
 
 
-def leaf_and_head(engine: Engine, leaf_id: uuid.UUID) -> Sequence[Any]:
-    """(leaf_index or None, leaf_hash or None, size, note) of the leaf and the newest checkpoint; empty before the
-    first. One statement, committed as it runs: the hot path of proofs."""
-    return one_statement(engine, _LEAF_AND_HEAD, (leaf_id,))
+def head(engine: Engine) -> tuple[int, str] | None:
+    """Size and note, as it is shown, of the newest checkpoint; None before the first."""
+    found = one_statement(engine, _HEAD, ())
+    return (found[0], found[1]) if found else None
+
+
+def path(engine: Engine, leaf_id: uuid.UUID) -> tuple[int, list[bytes]] | None:
+    """The place of a leaf and, where its tile is full, its siblings up to the tile's root; None where it has no place.
+    The hot path of proofs: one statement, in PostgreSQL's text, which here is hexadecimal."""
+    found = bytes.fromhex(one_value(engine, _PATH, (leaf_id,))[2:].decode())
+    return (int.from_bytes(found[:8]), [found[at : at + 32] for at in range(8, len(found), 32)]) if found else None
 
 
 def tile(engine: Engine, level: int, index: int, width: int) -> bytes:

@@ -129,7 +129,10 @@ def _check_tiles(session: Session, state: State, hash_: bytes) -> None:
         if stored.hashes != hashes:
             first = next(n for n in range(0, len(hashes), 32) if stored.hashes[n : n + 32] != hashes[n : n + 32])
             raise Difference(f"{path} differs from the tree, first in its hash {first // 32}")
-        hash_ = tiles.tile_root(hashes)
+        rows = tiles.inner(hashes)
+        if stored.nodes != b"".join(rows[1:]):
+            raise Difference(f"{path} has other nodes inside than its hashes give")
+        (hash_,) = rows[-1:]
         if stored.root != hash_:
             raise Difference(f"{path} stands for another hash in the level above")
 
