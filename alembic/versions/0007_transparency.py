@@ -9,7 +9,8 @@ revision = "0007"
 down_revision = "0006"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
-# By index whatever the statistics say: neither appending nor sequencing may cost more as the log grows.
+# By index whatever the statistics say: neither appending nor sequencing may cost more as the log grows. For the same
+# reason there are correlated subqueries and row addresses below where a join could be planned in a worse order.
 _BY_INDEX = "set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off set jit = off"
 _KINDS = (
     "'member_state', 'agreement', 'client_key', 'policy', 'case_event', 'court_event', 'lookup', 'subject_access',"
@@ -326,7 +327,10 @@ def _append() -> None:
                 raise exception 'a salt and a record for each leaf'
                     using errcode = 'check_violation', constraint = 'log_append_aligned';
             end if;
-            if exists (select from unnest(p_ids) as u(id) join log_leaves l on l.leaf_id = u.id) then
+            if exists (
+                select from unnest(p_ids) as u(id)
+                where (select l.leaf_index from log_leaves l where l.leaf_id = u.id) is not null
+            ) then
                 raise exception 'a leaf is appended once'
                     using errcode = 'unique_violation', constraint = 'log_append_once';
             end if;
@@ -392,13 +396,13 @@ def _integrate() -> None:
             first := coalesce((select max(leaf_index) + 1 from log_leaves), 0);
             with taken as (
                 delete from log_waiting w
-                where w.leaf_id in (select v.leaf_id from log_waiting v order by v.leaf_id limit p_limit)
+                where w.ctid = any (array(select v.ctid from log_waiting v order by v.leaf_id limit p_limit))
                 returning w.leaf_id, w.kind, w.commitment
             )
             insert into log_leaves (leaf_index, leaf_id, kind, commitment, leaf_hash)
             select first - 1 + row_number() over (order by t.leaf_id), t.leaf_id, t.kind, t.commitment,
                 sha256('\\x00'::bytea || log_entry(t.leaf_id, t.kind, t.commitment))
-            from taken t where not exists (select from log_leaves l where l.leaf_id = t.leaf_id);
+            from taken t where (select l.leaf_index from log_leaves l where l.leaf_id = t.leaf_id) is null;
             get diagnostics added = row_count;
             size := first + added;
             low := first >> 8;
