@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from gongxin.db import transaction
 from gongxin.transparency import service as log
+from gongxin.transparency import stamps
 from gongxin_client import BadInput, Refused, Registry, keys, profile
 from gongxin_client.cli import main
 from gongxin_client.evidence import NewEvidence
@@ -27,8 +28,11 @@ from gongxin_client.evidencing.adding import Claims
 from gongxin_client.evidencing.hashing import fingerprint
 from gongxin_client.evidencing.verifying import PROVEN, Trust
 from gongxin_client.importing.journal import decode
+from gongxin_demo.authority import Authority
+from gongxin_demo.authority import serving as authority_serving
 from gongxin_wire.evidence import check_chain
 from tests import live as living
+from tests.api.witness_world import ALWAYS_NEWEST, grow, witness
 
 live = living.live
 Live = living.Live
@@ -251,6 +255,35 @@ def test_a_file_of_several_matters_needs_its_registration_named(live: Live, bank
     with pytest.raises(BadInput) as unknown:
         proofs.prove(bank, calls / "day0" / "call04.mp3")
     assert unknown.value.code == "not_registered"
+
+
+def test_witnesses_and_stamps_are_in_the_proof_where_there_are_any(server: str, worker_id: str, tmp_path: Path) -> None:
+    authority = Authority()
+    (tmp_path / "tsa.pem").write_bytes(authority.pem)
+    with (
+        authority_serving(authority) as url,
+        living.serving(server, worker_id, **ALWAYS_NEWEST, tsa_url=url, tsa_certificate=tmp_path / "tsa.pem") as live,
+        live.registry(live.member("bank")) as bank,
+        live.registry(live.member("court", court_code="沪0115")) as court,
+    ):
+        file = tmp_path / "a.mp3"
+        file.write_bytes(os.urandom(100))
+        bank.register_evidence(NewEvidence("recording", fingerprint(file), "audio/mpeg", complaint="TS-1"))
+        integrate(live)
+        judge = witness(court, tmp_path)
+        key = judge.register()
+        assert judge.once().outcome == "signed"
+        stamps.stamp(live.engine, live.config)
+        grow(live, 3)
+        body = proofs.prove(bank, file)
+        trust = Trust(tuple(bank.log_keys()), (key,), (authority.root,))
+    made = reports.make(body, fingerprint(file), trust)
+    assert made.faults() == []
+    assert [(step.code, step.standing) for step in made.verdict.steps] == [
+        (code, PROVEN) for code in ("file", "record", "log", "witness", "stamp", "custody")
+    ]  # fmt: skip
+    assert made.verdict.at_latest is not None
+    assert key.name in made.html()
 
 
 # --- the command line -------------------------------------------------------------------------------------------------

@@ -70,7 +70,8 @@ class Court:
         for at, leaf in enumerate(leaves):
             leaf["proof"] = self._tlog(hashes, INDEX + at, len(hashes))
         stamped = notes.parse_proof(self._tlog(hashes, INDEX, 7))
-        checkpoint = notes.parse_note(stamped.checkpoint).text
+        note = notes.parse_note(stamped.checkpoint)
+        checkpoint = str(notes.Note(note.text, note.signatures[:1]))
         reply = self.authority.reply(stamps.query(checkpoint.encode()).raw)
         return {
             "format": "gongxin-evidence-proof-1", "registry": "https://registry.example", "made_at": moment(AT),

@@ -11,7 +11,6 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TransferSpeedColumn
 
-from gongxin_wire import stamps
 from gongxin_wire.evidence import KINDS, check_chain
 
 from .. import profile as profiles
@@ -227,6 +226,8 @@ def _step_lines(made: reports.Report) -> list[str]:
 
 def _trust(out: Output, log_keys: tuple[str, ...], witness_keys: tuple[str, ...], tsa: Path | None) -> Trust:
     """What the command line names; the log's keys else from the profile's pins, where there is a profile."""
+    from gongxin_wire import stamps  # loads the library of stamps
+
     try:
         certificates = tuple(stamps.certificates(tsa.read_bytes())) if tsa else ()
     except (OSError, stamps.StampFault) as fault:

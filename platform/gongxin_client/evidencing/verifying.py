@@ -12,9 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from rfc3161_client import decode_timestamp_response
 
-from gongxin_wire import commitments, merkle, notes, stamps
+from gongxin_wire import commitments, merkle, notes
 from gongxin_wire.canonical import canonical, unb64u
 from gongxin_wire.evidence import CUSTODY_FIELDS, BrokenChain, batch_leaf, check_chain
 
@@ -296,7 +295,8 @@ def _stamped(body: Mapping[str, Any], leaf: Mapping[str, Any], index: int | None
                     "stamp_other_place", "时间戳所盖的日志中这一叶在别处", "Under the stamp the leaf stands elsewhere"
                 )
             checkpoint, reply = each["checkpoint"].encode(), unb64u(each["reply"])
-            if each["checkpoint"] != found["note"].text:
+            # What is stamped is the note with the log's signature, before any witness's.
+            if _text_of(each["checkpoint"], found["key"]) != found["note"].text:
                 raise Fault("stamp_of_other_bytes", "时间戳盖的是另一检查点", "The stamp is over another checkpoint")
             time, authority = _stamp(reply, checkpoint, trust)
             more = {"time": time, "authority": authority, "checkpoint": checkpoint, "reply": reply}
@@ -307,9 +307,21 @@ def _stamped(body: Mapping[str, Any], leaf: Mapping[str, Any], index: int | None
         yield Step("stamp", ABSENT, zh, en)
 
 
+def _text_of(checkpoint: str, key: notes.VerifierKey) -> str | None:
+    """The text of a note that the log signed; None where it is none."""
+    try:
+        return notes.open_checkpoint(checkpoint, key)[1].text
+    except notes.NoteError:
+        return None
+
+
 def _stamp(reply: bytes, checkpoint: bytes, trust: Trust) -> tuple[datetime, str]:
     """(time, authority) of a stamp that holds. Without a certificate that is trusted, all but its signature is looked
     at. Raises Fault."""
+    from rfc3161_client import decode_timestamp_response  # loaded where there is a stamp alone
+
+    from gongxin_wire import stamps
+
     try:
         found = stamps.check(reply, checkpoint, trust.certificates)
         return found.time, found.authority
