@@ -18,7 +18,7 @@ from gongxin_wire.voprf import oprf
 from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
-from . import importing, load, log_figures
+from . import hashing, importing, load, log_figures
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -324,6 +324,11 @@ def import_rss(world: World) -> float:
     return max(importing.peaks(world, 100_000)) / RESIDENT_MB
 
 
+def evidence_hash(world: World) -> float:
+    """`evidence add` hashes and counts; without SM3, which is computed on demand."""
+    return hashing.ratio(world.data_dir / "hashing")
+
+
 FIGURES = (
     Figure("lookup_one", "one look-up over HTTP / a bare WSGI answer, requests a second", 0.10, lookup_one),
     Figure("lookup_tail", "p99 / p50 of a look-up at half load", 8, lookup_tail, at_most=True),
@@ -356,5 +361,6 @@ FIGURES = (
         log_figures.log_proof,
     ),
     Figure("log_growth", "cost of a proof at 1,000,000 leaves / at 10,000", 1.5, log_figures.log_growth, at_most=True),
+    Figure("evidence_hash", "files hashed by `evidence add` / by sha256sum, bytes a second", 0.8, evidence_hash),
     Figure("token", "token requests with private_key_jwt and DPoP / a bare WSGI answer", 0.06, token),
 )
