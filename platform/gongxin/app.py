@@ -12,6 +12,7 @@ from gongxin_wire.pii import find_pii
 from . import clock, embedded, ids, logs
 from .access import api as access_api
 from .access import service as access_service
+from .agents import api as agents_api
 from .cases import api as cases_api
 from .config import Config, load
 from .db import make_engine
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     *cases_api.BLUEPRINTS,
     *disclosure_api.BLUEPRINTS,
     *evidence_api.BLUEPRINTS,
+    *agents_api.BLUEPRINTS,
 )
 
 SECURITY_HEADERS = (

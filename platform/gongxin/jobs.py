@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from . import clock
 from .access import service as access
+from .agents import service as agents
 from .cases import service as cases
 from .config import Config
 from .db import transaction
@@ -62,6 +63,10 @@ def _apply_due_events(session: Session, _config: Config) -> int:
     return cases.apply_due_events(session, clock.today_in_china())
 
 
+def _lapse_licences(session: Session, _config: Config) -> int:
+    return agents.lapse(session, clock.today_in_china())
+
+
 _STAMPER = stamps.Stamper()
 
 
@@ -82,6 +87,7 @@ JOBS: tuple[Job, ...] = (
     Job("warn_of_expiring_keys", 86_400, _warn_of_keys),
     Job("expire_mandates", 60, _expire_mandates, portion=500),
     Job("apply_due_events", 60, _apply_due_events, portion=500),
+    Job("lapse_licences", 60, _lapse_licences, portion=agents.PORTION),
 )
 
 

@@ -15,6 +15,7 @@ for _package in (
     "disclosure.models",
     "evidence.models",
     "fund.ledger.models",
+    "agents.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

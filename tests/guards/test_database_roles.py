@@ -17,8 +17,16 @@ VERSIONS = Path(__file__).resolve().parents[2] / "alembic" / "versions"
 OPEN_TO_ALL: dict[str, str] = {
     "alembic_version": "the number of the migration; read by the readiness check",
 }
+_AGENTS = "follows the agents that the caller may see, by the policy of agents"
 # Policies that name no caller, each with the reason why that is right.
 NAMES_NO_CALLER: dict[str, str] = {
+    "agent_changes.own": _AGENTS,
+    "agent_identities.add": _AGENTS,
+    "agent_keys.add": _AGENTS,
+    "agent_keys.own": _AGENTS,
+    "certificates.own": _AGENTS,
+    "examinations.own": _AGENTS,
+    "training_hours.own": _AGENTS,
     "client_keys.own": "follows the clients that the caller may see, by the policy of clients",
     "disclosure_policies.read": "the policy in force is published",
     "log_checkpoints.read": "what the log signed is public",

@@ -20,6 +20,10 @@ COURT = frozenset({"court"})
 EVIDENCE_SIDES = EVERYONE - {"regulator"}
 ASSOCIATION = frozenset({"association"})
 OVERSIGHT = frozenset({"association", "regulator"})
+AGENCY = frozenset({"agency"})
+ROLL_KEEPERS = AGENCY | ASSOCIATION
+ROLL_READERS = AGENCY | OVERSIGHT
+AGENT_CHECKERS = PARTIES | OVERSIGHT
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,9 @@ SCOPES: dict[str, tuple[str, str]] = {
     "evidence.write": ("登记证据与保管事件", "register evidence and its custody"),
     "lookups": ("查询", "look-ups"),
     "subject_access": ("个人查阅", "subject access"),
+    "agents.read": ("读取本机构人员", "read one's own agents"),
+    "agents.write": ("申请与办理执照", "apply for and administer licences"),
+    "agents.check": ("核验催收员", "check agents"),
     "log.witness": ("见证日志", "witness the log"),
     "log.openings": ("揭示本机构的叶", "open one's own leaves"),
 }
@@ -174,6 +181,20 @@ PERMISSIONS: dict[str, Permission] = {
         _row("evidence.record_custody", "evidence.write", EVIDENCE_SIDES, "scp"),
         _row("evidence.hold", "evidence.write", EVIDENCE_SIDES, "scp"),
         _row("evidence.retention", None),
+        # agents
+        _row("agents.apply", "agents.write", AGENCY, "scp"),
+        _row("agents.list", "agents.read", ROLL_READERS, "sp"),
+        _row("agents.get", "agents.read", ROLL_READERS, "sp"),
+        _row("agents.identity", "agents.read", ROLL_KEEPERS, "sp"),
+        _row("agents.move", "agents.write", ROLL_KEEPERS, "scp"),
+        _row("agents.claim", "agents.write", AGENCY, "scp"),
+        _row("agents.history", "agents.read", ROLL_READERS, "sp"),
+        _row("agents.training", "agents.read", ROLL_READERS, "sp"),
+        _row("agents.training_rules", None),
+        _row("agents.record_hours", "agents.write", ASSOCIATION, "scp"),
+        _row("agents.record_examinations", "agents.write", ASSOCIATION, "scp"),
+        _row("agents.check", "agents.check", AGENT_CHECKERS, "scp"),
+        _row("agents.public_check", None),
         # disclosure
         _row("disclosure.policy", None),
         _row("disclosure.receipt_keys", None),

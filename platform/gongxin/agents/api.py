@@ -1,0 +1,320 @@
+"""Agents: parse, call, return. Hours and results come in lines, each with its own outcome."""
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from flask import request
+from marshmallow import Schema, ValidationError
+from sqlalchemy.exc import DBAPIError
+
+from gongxin import clock
+from gongxin.errors import GongxinError, NotFound
+from gongxin.members import queries as members
+from gongxin.pii import refuse_pii
+from gongxin.web import etags, guards, ndjson, paging, problems
+from gongxin.web.blueprint import Answer, Blueprint, Call, invalid
+from gongxin.web.problems import CONSTRAINTS
+
+from . import checks, examples, identities, queries, rules, schemas, service, training
+from .models import Agent
+
+blp = Blueprint("agents", url_prefix="/v1/agents", description="催收员 Agents: licences, certificates, checks")
+public_blp = Blueprint("public_check", url_prefix="/check", description="公开核验 The public check of a licence")
+BLUEPRINTS = (blp, public_blp)
+
+# What a race can reach past the rules.
+_MEANWHILE = ("agent_changed_meanwhile", "此人的状态刚被他人变更", "Another change of the agent came first")
+CONSTRAINTS.update(
+    {
+        "agent_changes_previous": _MEANWHILE,
+        "uq_agent_changes_agent_id_version": _MEANWHILE,
+        "agent_changes_claim": ("agent_not_released", "所属机构尚未放行", "The agent is not released to this agency"),
+        "agent_changes_barred": ("agent_barred", "暂不受理期未满", "The bar after a refusal has not ended"),
+        "agents_certificate": (
+            "no_basic_certificate",
+            "没有覆盖该期限的上岗证书",
+            "No basic certificate covers the term",
+        ),
+        "agent_changes_active_agency": (
+            "agency_not_active",
+            "机构不在有效状态",
+            "The agency is not in good standing",
+        ),
+        "uq_agent_keys_epoch_subject_key": (
+            "agent_on_record",
+            "此人已在申请中或持有执照",
+            "The person is applied for or licensed already",
+        ),
+        "uq_training_hours_agent_id_course_completed_on": (
+            "hours_recorded",
+            "当日该课程学时已登记",
+            "Hours of this course are recorded for that day",
+        ),
+        "uq_examinations_agent_id_level_sat_on": (
+            "examination_recorded",
+            "当日该级考试已登记",
+            "An examination of this level is recorded for that day",
+        ),
+        "examinations_own_agency": (
+            "examiner_of_own_agency",
+            "考官不得考核本机构人员",
+            "Nobody examines the people of their own agency",
+        ),
+    }
+)
+
+
+# --- the register ---------------------------------------------------------------------------------------------------
+
+
+# Closed forms but for the name, which `rules` guards.
+@blp.operation(
+    "agents.apply",
+    "POST",
+    "",
+    body=schemas.ApplicationIn,
+    answer=schemas.AgentOut,
+    status=201,
+    walk=False,
+    body_example=examples.APPLICATION,
+    example=examples.AGENT | {"state": "applied", "may_work": False, "valid_from": None, "valid_until": None},
+)
+def apply(call: Call, body: dict[str, Any]) -> Answer:
+    """申请执照 Apply for a person's licence: by blind token of the data set `agent`, never by ID number.
+
+    The name is sealed; of the birth date the registry keeps only that the agency verified the person to be of age."""
+    body["photo_sha256"] = bytes.fromhex(body["photo_sha256"])
+    agent = service.apply(call.session, config=call.runtime.config, caller=call.caller, **body)
+    return _answer(call, agent, {"Location": f"/v1/agents/{agent.id}"})
+
+
+@blp.operation(
+    "agents.list",
+    "GET",
+    "",
+    query=schemas.RollIn,
+    answer=schemas.RollOut,
+    example={"items": [examples.AGENT], "next_cursor": None},
+)
+def roll(call: Call, query: dict[str, Any]) -> dict[str, Any]:
+    """名册 The roll: an agency's own people; association and regulators see all. `expiring_days`: licences ending."""
+    today, days = clock.today_in_china(), query.get("expiring_days")
+    found = queries.roll(
+        call.session,
+        agency_id=query.get("agency_id"),
+        state=query.get("state"),
+        until=None if days is None else today + timedelta(days=days),
+        after=paging.decode_id(query.get("cursor")),
+        limit=query["limit"],
+    )
+    kept, following = paging.page(found, query["limit"], lambda agent: [str(agent.id)])
+    states = {agency: members.get_member(call.session, agency).state for agency in {a.agency_id for a in kept}}
+    items = [schemas.agent_out(agent, agency_state=states[agent.agency_id], today=today) for agent in kept]
+    return {"items": items, "next_cursor": following}
+
+
+@blp.operation("agents.get", "GET", "/<uuid:agent_id>", answer=schemas.AgentOut, example=examples.AGENT)
+def get(call: Call, agent_id: uuid.UUID) -> Answer:
+    """一位催收员 One agent, with the version that a move names."""
+    return _answer(call, queries.get_agent(call.session, agent_id))
+
+
+@blp.operation(
+    "agents.identity",
+    "GET",
+    "/<uuid:agent_id>/identity",
+    answer=schemas.IdentityOut,
+    example={"agent_id": examples.ID, "name": "测试员甲"},
+)
+def identity(call: Call, agent_id: uuid.UUID) -> dict[str, Any]:
+    """姓名 The name, unsealed for the employing agency and the association."""
+    queries.get_agent(call.session, agent_id)
+    return {"agent_id": agent_id} | identities.read(call.session, call.runtime.config, agent_id)
+
+
+@blp.operation(
+    "agents.move",
+    "POST",
+    "/<uuid:agent_id>/moves",
+    body=schemas.MoveIn,
+    answer=schemas.AgentOut,
+    statuses=(412, 428),
+    body_example={"action": "grant", "reason": "审核通过"},
+    example=examples.AGENT,
+)
+def move(call: Call, agent_id: uuid.UUID, body: dict[str, Any]) -> Answer:
+    """办理 A decision of the association, or an act of the employing agency. Needs `If-Match`.
+
+    The association checks, grants, renews, refuses, suspends, reinstates and revokes; the agency surrenders, releases
+    and takes a release back (`retain`). A licence never outlives the basic certificate; a refusal or revocation bars
+    for three years."""
+    version = queries.get_agent(call.session, agent_id).version
+    etags.check(request.headers.get("If-Match"), version)
+    return _answer(call, service.move(call.session, agent_id, caller=call.caller, version=version, **body))
+
+
+@blp.operation(
+    "agents.claim",
+    "POST",
+    "/claims",
+    body=schemas.ClaimIn,
+    answer=schemas.AgentOut,
+    body_example={"licence": examples.LICENCE},
+    example=examples.AGENT,
+)
+def claim(call: Call, body: dict[str, Any]) -> Answer:
+    """认领 Take on an agent whom another agency has released; of two that claim at one moment, one is told no."""
+    return _answer(call, service.claim(call.session, caller=call.caller, **body))
+
+
+@blp.operation(
+    "agents.history",
+    "GET",
+    "/<uuid:agent_id>/history",
+    answer=schemas.HistoryOut,
+    example=examples.HISTORY,
+)
+def history(call: Call, agent_id: uuid.UUID) -> dict[str, Any]:
+    """经历 Every move with its leaf of the log, and the spells at agencies."""
+    queries.get_agent(call.session, agent_id)
+    return {
+        "changes": [schemas.change_out(each) for each in queries.changes(call.session, agent_id)],
+        "engagements": [schemas.engagement_out(each) for each in queries.engagements(call.session, agent_id)],
+    }
+
+
+def _answer(call: Call, agent: Agent, headers: dict[str, str] | None = None) -> Answer:
+    agency = members.get_member(call.session, agent.agency_id)
+    out = schemas.agent_out(agent, agency_state=agency.state, today=clock.today_in_china())
+    return Answer(out, headers={"ETag": etags.tag(agent.version)} | (headers or {}))
+
+
+# --- training -------------------------------------------------------------------------------------------------------
+
+
+@blp.operation("agents.training_rules", "GET", "/training-rules", answer={"type": "object"}, example=rules.pack())
+def training_rules(call: Call) -> Answer:
+    """培训与证书规则 The rule pack of courses, hours, marks, terms and bars, with its source."""
+    return Answer(rules.pack(), headers={"Cache-Control": "public, max-age=60"})
+
+
+@blp.operation(
+    "agents.training",
+    "GET",
+    "/<uuid:agent_id>/training",
+    answer=schemas.TrainingOut,
+    example={"certificates": [examples.CERTIFICATE], "hours": {"law": 16, "privacy": 8, "talk": 16}},
+)
+def trained(call: Call, agent_id: uuid.UUID) -> dict[str, Any]:
+    """学时与证书 Hours by course and certificates."""
+    queries.get_agent(call.session, agent_id)
+    return {
+        "certificates": [schemas.certificate_out(each) for each in queries.certificates(call.session, agent_id)],
+        "hours": queries.hours(call.session, agent_id),
+    }
+
+
+@blp.operation(
+    "agents.record_hours",
+    "POST",
+    "/training",
+    raw_body=ndjson.NDJSON,
+    raw_schema=ndjson.schema(examples.HOURS),
+    answer=ndjson.answered({"status": "recorded"}, examples.LINE_PROBLEM),
+    media=ndjson.NDJSON,
+)
+def record_hours(call: Call) -> Answer:
+    """登记学时 Record hours attended, up to 10,000 lines; each answers `recorded` or `refused`."""
+
+    def record(values: dict[str, Any]) -> dict[str, Any]:
+        training.record_hours(call.session, **values)
+        return {"status": "recorded"}
+
+    return _lines(call, schemas.HoursIn(), record)
+
+
+@blp.operation(
+    "agents.record_examinations",
+    "POST",
+    "/examinations",
+    raw_body=ndjson.NDJSON,
+    raw_schema=ndjson.schema(examples.EXAMINATION),
+    answer=ndjson.answered(
+        {"status": "passed", "certificate_id": examples.ID, "valid_until": "2028-11-23"}, examples.LINE_PROBLEM
+    ),
+    media=ndjson.NDJSON,
+)
+def record_examinations(call: Call) -> Answer:
+    """登记考试成绩 Record results, up to 10,000 lines; `passed` gives the certificate, `failed` none."""
+
+    def record(values: dict[str, Any]) -> dict[str, Any]:
+        made = training.record_examination(call.session, **values)
+        if made is None:
+            return {"status": "failed"}
+        return {"status": "passed", "certificate_id": str(made.id), "valid_until": made.valid_until.isoformat()}
+
+    return _lines(call, schemas.ExaminationIn(), record)
+
+
+def _lines(call: Call, schema: Schema, record: Callable[[dict[str, Any]], dict[str, Any]]) -> Answer:
+    """Each line in a savepoint of its own, so that what one is refused for leaves the others."""
+    told = []
+    for at, raw in enumerate(ndjson.split(request, call.runtime.config), 1):
+        try:
+            value = ndjson.parse(raw, call.runtime.config.max_json_depth)
+            refuse_pii(value)
+            with call.session.begin_nested():
+                told.append({"line": at} | record(_load(schema, value)))
+        except GongxinError as refusal:
+            told.append({"line": at, "status": "refused", "problem": ndjson.problem(refusal)})
+        except DBAPIError as error:
+            known = problems.translate(error)
+            if known is None or error.connection_invalidated:
+                raise
+            told.append({"line": at, "status": "refused", "problem": ndjson.problem(known)})
+    return ndjson.answer(told)
+
+
+def _load(schema: Schema, value: Any) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = schema.load(value)
+    except ValidationError as fault:
+        raise invalid(fault.messages) from fault
+    return found
+
+
+# --- checks ---------------------------------------------------------------------------------------------------------
+
+
+@blp.operation(
+    "agents.check",
+    "POST",
+    "/checks",
+    body=schemas.ChecksIn,
+    answer=schemas.ChecksOut,
+    walk=False,
+    body_example=examples.CHECKS,
+    example=examples.CHECKED,
+)
+def check(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+    """核验 Check up to 1,000 people by licence number or blind token, in one signed answer that is recorded.
+
+    Banks ask before placing, agencies before hiring and with the applicant's consent on file, the association and
+    regulators in supervision. `blacklist` is `not_available` until there is one, and never reads as clear."""
+    config = call.runtime.config
+    as_sent = guards.read_json(request, config.max_body_bytes, config.max_json_depth, walk=False)
+    return checks.check(
+        call.runtime, call.session, call.caller, purpose=body["purpose"], items=body["items"], body=as_sent
+    )
+
+
+@public_blp.operation("agents.public_check", "GET", "/<licence>", answer=schemas.PublicOut, example=examples.PUBLIC)
+def public_check(call: Call, licence: str) -> Answer:
+    """公开核验 What anyone may know of a licence: its state, agency, validity, certificate. Nothing else, and no list.
+
+    A number that is ill written, unknown or not granted answers alike."""
+    if len(licence) > 64:
+        raise NotFound("licence_not_found")
+    return Answer(checks.public(call.session, licence), headers={"Cache-Control": "no-store"})

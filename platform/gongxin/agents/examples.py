@@ -1,0 +1,117 @@
+"""What the documentation shows."""
+
+from typing import Any
+
+ID = "0193a3c0-7b5a-7c1e-9d2f-3a4b5c6d7e8f"
+AGENCY = "0193a3c1-0f6e-7a52-8b1d-2c3d4e5f6a7b"
+LICENCE = "GX7K4M2P9QWAC"
+_TOKEN = {"epoch": 1, "token": "4r4Jg6kGJWfaAd-ZQ1Vb5r1i0Hwhs2fTQIH-_V1yMDI"}
+
+APPLICATION: dict[str, Any] = {
+    "subject": [_TOKEN],
+    "name": "测试员甲",
+    "education": "college",
+    "photo_sha256": "ab" * 32,
+    "adult_as_of": "2026-11-20",
+    "declared_on": "2026-11-20",
+}
+AGENT: dict[str, Any] = {
+    "agent_id": ID,
+    "licence": LICENCE,
+    "state": "granted",
+    "may_work": True,
+    "agency_id": AGENCY,
+    "released": False,
+    "released_to": None,
+    "photo_sha256": "ab" * 32,
+    "adult_as_of": "2026-11-20",
+    "declared_on": "2026-11-20",
+    "education": "college",
+    "valid_from": "2026-11-24",
+    "valid_until": "2028-11-23",
+    "expires_within_days": None,
+    "barred_until": None,
+    "version": 3,
+    "created_at": "2026-11-24T02:00:00Z",
+    "changed_at": "2026-11-24T03:00:00Z",
+}
+HISTORY: dict[str, Any] = {
+    "changes": [
+        {
+            "version": 3,
+            "action": "grant",
+            "previous": "checking",
+            "state": "granted",
+            "agency_id": AGENCY,
+            "released_to": None,
+            "valid_until": "2028-11-23",
+            "barred_until": None,
+            "reason": "审核通过",
+            "changed_at": "2026-11-24T03:00:00Z",
+            "leaf_id": ID,
+        }
+    ],
+    "engagements": [{"agency_id": AGENCY, "began_at": "2026-11-24T03:00:00Z", "ended_at": None}],
+}
+CERTIFICATE: dict[str, Any] = {
+    "certificate_id": ID,
+    "level": "basic",
+    "issued_on": "2026-11-24",
+    "valid_until": "2028-11-23",
+    "rules_version": 1,
+}
+HOURS = {"agent_id": ID, "course": "law", "hours": 16, "completed_on": "2026-11-20"}
+EXAMINATION = {
+    "agent_id": ID,
+    "level": "basic",
+    "sat_on": "2026-11-24",
+    "score": 85,
+    "examiner_id": AGENCY,
+    "examiner_ref": "K-07",
+}
+CHECKS: dict[str, Any] = {"purpose": "placement", "items": [{"licence": LICENCE}, {"subject": [_TOKEN]}]}
+CHECKED: dict[str, Any] = {
+    "check_id": ID,
+    "purpose": "placement",
+    "rules_version": 1,
+    "as_of": "2026-11-24T03:00:00.000Z",
+    "fresh_until": "2026-11-25T03:00:00.000Z",
+    "answers": [
+        {
+            "found": True,
+            "may_work": True,
+            "licence": {
+                "number": LICENCE,
+                "state": "granted",
+                "valid_from": "2026-11-24",
+                "valid_until": "2028-11-23",
+            },
+            "agency": {"member_id": AGENCY, "name_zh": "示范催收有限公司", "name_en": None, "state": "active"},
+            "certificates": [
+                {"level": "basic", "issued_on": "2026-11-24", "valid_until": "2028-11-23", "in_force": True}
+            ],
+            "blacklist": "not_available",
+        },
+        {"found": False, "may_work": False},
+    ],
+    "receipt": "eyJhbGciOiJFZERTQSJ9.e30.c2lnbmF0dXJl",
+}
+PUBLIC: dict[str, Any] = {
+    "licence": LICENCE,
+    "state": "granted",
+    "may_work": True,
+    "agency_zh": "示范催收有限公司",
+    "agency_en": None,
+    "valid_from": "2026-11-24",
+    "valid_until": "2028-11-23",
+    "certificate": "basic",
+    "as_of": "2026-11-24T03:00:00.000Z",
+}
+LINE_PROBLEM = {
+    "code": "training_missing",
+    "title": "学时或课程尚未修满",
+    "title_en": "Hours or courses are missing",
+    "fix": "补足 missing 所列后再考。",
+    "fix_en": "Complete what is listed in missing first.",
+    "pointer": "",
+}

@@ -1,0 +1,134 @@
+"""Every SELECT on agents, their history, training and checks."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from gongxin.errors import NotFound
+
+from .models import Agent, AgentChange, AgentEngagement, AgentIdentity, Certificate, TrainingHours
+
+_STANDING = text(
+    "select * from agent_standing(cast(:at as integer[]), cast(:licences as text[]), cast(:epochs as integer[]),"
+    " cast(:keys as bytea[]))"
+)
+
+
+def get_agent(session: Session, agent_id: uuid.UUID) -> Agent:
+    """One that the caller may see, as it stands now. Raises NotFound."""
+    found = session.get(Agent, agent_id, populate_existing=True)
+    if found is None or found.state == "draft":
+        raise unknown()
+    return found
+
+
+def standing(
+    session: Session, asked: Iterable[tuple[int, str | None, int | None, bytes | None]]
+) -> dict[int, Mapping[str, Any]]:
+    """What a check may tell, by the place in the question: licence number, or epoch and key. Whoever employs them."""
+    places, licences, epochs, keys = [], [], [], []
+    for at, licence, epoch, key in asked:
+        places.append(at)
+        licences.append(licence)
+        epochs.append(epoch)
+        keys.append(key)
+    rows = session.execute(_STANDING, {"at": places, "licences": licences, "epochs": epochs, "keys": keys})
+    return {row["at"]: dict(row) for row in rows.mappings()}
+
+
+def roll(
+    session: Session,
+    *,
+    agency_id: uuid.UUID | None = None,
+    state: str | None = None,
+    until: date | None = None,
+    after: uuid.UUID | None = None,
+    limit: int = 50,
+) -> Sequence[Agent]:
+    """Agents the caller may see, as they applied, one more than the limit; `until`: licences that end by then."""
+    wanted = select(Agent).where(Agent.state != "draft")
+    if agency_id is not None:
+        wanted = wanted.where(Agent.agency_id == agency_id)
+    if state is not None:
+        wanted = wanted.where(Agent.state == state)
+    if until is not None:
+        wanted = wanted.where(Agent.state.in_(("granted", "suspended")), Agent.valid_until <= until)
+    if after is not None:
+        wanted = wanted.where(Agent.id > after)
+    return session.scalars(wanted.order_by(Agent.id).limit(limit + 1)).all()
+
+
+def changes(session: Session, agent_id: uuid.UUID) -> Sequence[AgentChange]:
+    """The moves, oldest first."""
+    return session.scalars(
+        select(AgentChange).where(AgentChange.agent_id == agent_id).order_by(AgentChange.version)
+    ).all()
+
+
+def engagements(session: Session, agent_id: uuid.UUID) -> Sequence[AgentEngagement]:
+    """The spells at agencies that the caller may see, oldest first."""
+    return session.scalars(
+        select(AgentEngagement).where(AgentEngagement.agent_id == agent_id).order_by(AgentEngagement.began_at)
+    ).all()
+
+
+def certificates(session: Session, agent_id: uuid.UUID) -> Sequence[Certificate]:
+    """Every certificate, oldest first."""
+    return session.scalars(
+        select(Certificate).where(Certificate.agent_id == agent_id).order_by(Certificate.issued_on, Certificate.id)
+    ).all()
+
+
+def hours(session: Session, agent_id: uuid.UUID, since: date | None = None) -> dict[str, int]:
+    """Hours by course; `since`: those completed after that day."""
+    wanted = select(TrainingHours.course, func.sum(TrainingHours.hours)).where(TrainingHours.agent_id == agent_id)
+    if since is not None:
+        wanted = wanted.where(TrainingHours.completed_on > since)
+    return {course: int(total) for course, total in session.execute(wanted.group_by(TrainingHours.course))}
+
+
+def find_identity(session: Session, agent_id: uuid.UUID) -> AgentIdentity | None:
+    return session.get(AgentIdentity, agent_id, populate_existing=True)
+
+
+def identities_under(session: Session, key_id: str, limit: int) -> Sequence[AgentIdentity]:
+    """Identities sealed under this master key, to be sealed anew."""
+    return session.scalars(
+        select(AgentIdentity)
+        .where(AgentIdentity.key_id == key_id)
+        .order_by(AgentIdentity.agent_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+
+
+def past_term(session: Session, state: str, before: date, limit: int) -> Sequence[Agent]:
+    """Agents in this state whose licence ended before the day."""
+    return session.scalars(
+        select(Agent).where(Agent.state == state, Agent.valid_until < before).order_by(Agent.valid_until).limit(limit)
+    ).all()
+
+
+def add_keys(session: Session, agent_id: uuid.UUID, keys: Iterable[tuple[int, bytes]]) -> None:
+    """The keys of epochs that do not know the person yet."""
+    session.execute(
+        text(
+            "insert into agent_keys (agent_id, epoch, subject_key) values (:agent, :epoch, :key)"
+            " on conflict (agent_id, epoch) do nothing"
+        ),
+        [{"agent": agent_id, "epoch": epoch, "key": key} for epoch, key in keys],
+    )
+
+
+def unknown() -> NotFound:
+    return NotFound(
+        "agent_not_found",
+        zh="没有这位催收员",
+        en="There is no such agent",
+        fix_zh="核对编号；其他机构的人员同样显示未找到，可用核验查询。",
+        fix_en="Check the identifier; another agency's people read the same: use a check.",
+    )
