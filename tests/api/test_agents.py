@@ -15,6 +15,7 @@ from gongxin.db import transaction
 from gongxin.web.caller import Caller
 from gongxin_client import receipts as verifier
 from gongxin_wire.canonical import b64u, canonical
+from tests.api.agents_http import application
 from tests.api.disclosure_http import House
 from tests.services.agents_world import TODAY, YESTERDAY, Office, committed
 from tests.services.disclosure_world import token
@@ -34,13 +35,6 @@ def agency(house: House) -> Caller:
 @pytest.fixture
 def association(house: House) -> Caller:
     return member(house, "association")
-
-
-def application(**change: Any) -> dict[str, Any]:
-    return {
-        "subject": [{"epoch": 1, "token": token()}], "name": "测试员甲", "education": "college",
-        "photo_sha256": "ab" * 32, "adult_as_of": YESTERDAY.isoformat(), "declared_on": YESTERDAY.isoformat(),
-    } | change  # fmt: skip
 
 
 def applied(house: House, agency: Caller, **change: Any) -> Any:

@@ -27,6 +27,7 @@ from gongxin.subjects import service as subjects
 from gongxin.web import catalogue, samples
 from gongxin.web.caller import MEMBER_KINDS
 from gongxin.web.permissions import PERMISSIONS
+from tests.api.agents_http import application
 from tests.api.oauth_helpers import Party, register
 from tests.conftest import drop_database, make_database
 from tests.services.disclosure_world import World, build, subject, token
@@ -159,7 +160,10 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
         data=b'{"kind":"recording"}\n"%s"\n' % (b"ab" * 32),
         content_type="application/x-ndjson",
     )
+    agent = ground.ask("agency", "POST", "/v1/agents", json=application())
     ground.known = {
+        "agent_id": agent["agent_id"],
+        "licence": agent["licence"],
         "member_id": str(victim.member_id),
         "client_id": spare.client_id,
         "kid": spare.key.kid,

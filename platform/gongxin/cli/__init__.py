@@ -7,6 +7,7 @@ import click
 from gongxin import logs
 
 from .access import clients, keys
+from .agents import agents
 from .db import db
 from .disclosure import policy
 from .log import log
@@ -24,6 +25,6 @@ def main() -> None:
         logs.configure()
 
 
-for command in (clients, db, epochs, keys, log, members, policy, serve, spec, worker):
+for command in (agents, clients, db, epochs, keys, log, members, policy, serve, spec, worker):
     main.add_command(command)
 log.add_command(stamp)

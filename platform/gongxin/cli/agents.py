@@ -1,0 +1,51 @@
+"""`gongxin agents`: one licence as the public sees it, and names sealed anew when the master key changes."""
+
+from pathlib import Path
+
+import click
+
+from gongxin import config as configuration
+from gongxin.agents import checks, identities
+
+from .common import Group, json_option, opened, tell
+
+
+@click.group(cls=Group)
+def agents() -> None:
+    """催收员 Agents: the public check of a licence, the keys of sealed names."""
+
+
+@agents.command()
+@json_option
+@click.argument("licence")
+def check(licence: str) -> None:
+    """公开核验 What anyone may know of a licence."""
+    with opened() as (session, _):
+        told = checks.public(session, licence)
+    tell(told, *(f"{name}  {value}" for name, value in told.items()))
+
+
+@agents.command()
+@json_option
+@click.option(
+    "--old-key-file",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="旧主密钥文件 a file with the old master key, base64url",
+)
+def reseal(old_key_file: Path) -> None:
+    """更换主密钥后重新封存 Seals the keys of names under the present master key; can run twice."""
+    try:
+        old_key = configuration.load(
+            {"GONGXIN_MASTER_KEY": old_key_file.read_text(encoding="ascii").strip()}
+        ).master_key
+    except UnicodeDecodeError as fault:
+        raise click.BadParameter("应为 base64url 文本 Must be base64url", param_hint="--old-key-file") from fault
+    done = 0
+    while True:
+        with opened() as (session, config):
+            count = identities.reseal(session, old_key=old_key, new_key=config.master_key)
+        done += count
+        if not count or old_key == config.master_key:
+            break
+    tell({"resealed": done}, f"已重新封存 {done} 份 Sealed anew: {done}")
