@@ -289,6 +289,14 @@ def test_a_lapsed_licence_is_suspended_and_after_the_grace_expires(office: Offic
     assert [change.changed_by for change in queries.changes(office.session, agent.id)][-2:] == ["clock", "clock"]
 
 
+def test_a_licence_long_past_its_term_is_suspended_and_expires_in_one_turn(office: Office) -> None:
+    agent = office.licensed()
+    assert agent.valid_until is not None
+    office.become(None)
+    service.lapse(office.session, agent.valid_until + timedelta(days=400))
+    assert office.read(agent).state == "expired"
+
+
 def test_a_name_is_sealed_anew_when_the_master_key_changes(office: Office) -> None:
     agent, new = office.apply(), bytes(range(32))
     office.become(None)

@@ -107,9 +107,10 @@ def identities_under(session: Session, key_id: str, limit: int) -> Sequence[Agen
 
 
 def past_term(session: Session, state: str, before: date, limit: int) -> Sequence[Agent]:
-    """Agents in this state whose licence ended before the day."""
+    """Agents in this state whose licence ended before the day, as they stand now."""
     return session.scalars(
-        select(Agent).where(Agent.state == state, Agent.valid_until < before).order_by(Agent.valid_until).limit(limit)
+        select(Agent).where(Agent.state == state, Agent.valid_until < before).order_by(Agent.valid_until).limit(limit),
+        execution_options={"populate_existing": True},
     ).all()
 
 
