@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -279,6 +280,32 @@ def test_custody_goes_on_by_its_tag_and_a_hold_stops_destruction(house: House, b
     chain = house.call("GET", f"{path}/custody", bank).get_json()["items"]
     evidence.check_chain(chain, made["evidence_id"], str(bank.member_id), made["sha256"])
     assert chain[-1]["digest"] == free.get_json()["custody_head"]
+
+
+def test_of_two_that_record_at_once_one_is_told_that_the_other_came_first(house: House, bank: Caller) -> None:
+    made = post(house, bank, "/v1/evidence", line()).get_json()
+    path = f"/v1/evidence/{made['evidence_id']}/custody"
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(
+            pool.map(lambda n: post(house, bank, path, {"event": "moved", "to": f"{n}号"}, If_Match='"1"'), range(4))
+        )
+    assert sorted(answer.status_code for answer in answers) == [201, 412, 412, 412]
+    chain = house.call("GET", path, bank).get_json()["items"]
+    evidence.check_chain(chain, made["evidence_id"], str(bank.member_id), made["sha256"])
+    assert len(chain) == 2
+
+
+def test_of_two_that_register_a_file_at_once_both_get_the_one_registration_or_are_told(
+    house: House, bank: Caller
+) -> None:
+    given = line()
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: post(house, bank, "/v1/evidence", given), range(4)))
+    for answer in answers:
+        assert answer.status_code in {200, 201} or code_of(answer)[:2] == (409, "registered_meanwhile")
+    assert sum(answer.status_code == 201 for answer in answers) == 1
+    found = house.call("GET", f"/v1/evidence?sha256={given['sha256']}", bank).get_json()["items"]
+    assert len(found) == 1
 
 
 def test_retention_is_public_with_its_source(house: House) -> None:

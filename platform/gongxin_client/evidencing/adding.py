@@ -16,8 +16,8 @@ from typing import Any
 from gongxin_wire.evidence import MAX_BATCH, MEDIA_TYPE, batch_root
 
 from .. import files
-from ..errors import BadInput, ClientError, VerificationFailed
-from ..evidence import MAX_LINES, NewEvidence
+from ..errors import BadInput, ClientError, Refused, VerificationFailed
+from ..evidence import MAX_LINES, EvidenceLine, NewEvidence
 from ..importing import journal as journals
 from ..registry import Registry
 from .hashing import Fingerprint, fingerprint
@@ -162,11 +162,20 @@ class _Run:
             self.problems.append((path, more["code"], more["zh"], more["en"]))
         self.read(0)
 
+    def _ask(self, new: Sequence[NewEvidence]) -> list[EvidenceLine]:
+        """Once more where another process of ours registered one of these files at that very moment: now it exists."""
+        try:
+            return self.registry.register_evidence_lines(new)
+        except Refused as refused:
+            if refused.code != "registered_meanwhile":
+                raise
+        return self.registry.register_evidence_lines(new)
+
     def send(self, batch: Sequence[tuple[Path, Fingerprint]]) -> None:
         if not batch:
             return
         self.book.flush()
-        lines = self.registry.register_evidence_lines([_new(path, sum_, self.claims) for path, sum_ in batch])
+        lines = self._ask([_new(path, sum_, self.claims) for path, sum_ in batch])
         rows: list[tuple[str, str, Any]] = []
         for (path, _), line in zip(batch, lines, strict=True):
             if line.problem is None:
