@@ -40,6 +40,7 @@ class Day:
     case_ids: dict[str, str] = field(default_factory=dict)
     witnesses: list[str] = field(default_factory=list)
     """Their public keys, as the witnesses themselves tell them."""
+    erased_salt: bytes = b""
 
     @property
     def debtor(self) -> Identifier:
@@ -102,7 +103,7 @@ class Day:
 
 def play_day(town: Town, screen: Screen) -> None:
     """Raises StepFailed, or the SDK's error, at the first step that is not done."""
-    from . import acts, logbook, proof
+    from . import acts, erasure, logbook, proof
 
     with ExitStack() as stack:
         software = {
@@ -110,7 +111,7 @@ def play_day(town: Town, screen: Screen) -> None:
             for slug, member in town.members.items()
         }
         day = Day(town, screen, software)
-        for act in (*acts.ACTS, *logbook.ACTS, *proof.ACTS):
+        for act in (*acts.ACTS, *logbook.ACTS, *erasure.ACTS, *proof.ACTS):
             act(day)
             town.registry.check()
     table = [

@@ -94,7 +94,7 @@ def trust(day: Day) -> proofs.Trust:
 def a_receipt_is_proven(day: Day) -> None:
     """The receipt of the stop flag: its proof is fetched, kept beside it, and holds with nothing but files and keys."""
     day.screen.chapter("九、在日志中的证明", "proofs from the log")
-    kept = next(found for found in day.kept if "bankruptcy_stay" in found.told)
+    kept = stop_flag(day)
     with day.screen.step(day.name("chenyu"), "取得回执的存在证明", "fetches the proof of a receipt") as says:
         path = proofs.keep(day.software["chenyu"], kept.path)
         says(f"{path.name}，{path.stat().st_size:,} 字节", f"{path.stat().st_size:,} bytes, kept beside the receipt")
@@ -107,6 +107,11 @@ def a_receipt_is_proven(day: Day) -> None:
             says(f"· {zh}", en)
         text = path.read_text("utf-8")
         says(f"改动一处路径即不成立：{_refused_path(day, kept, text)}", "with one hash of the path changed it fails")
+
+
+def stop_flag(day: Day) -> Kept:
+    """The answer that told the agency to stop."""
+    return next(found for found in day.kept if "bankruptcy_stay" in found.told)
 
 
 def check_receipt(day: Day, kept: Kept) -> proofs.Found:

@@ -8,15 +8,18 @@ from gongxin_client.receipts import read_jwks, verify_offline
 
 from . import imports, province
 from .day import Day
+from .logbook import stop_flag
 from .scan import scan
 from .screen import expect
+
+PROVABLE = ("log_leaves", "log_openings", "log_checkpoints", "log_witnesses", "log_cosignatures", "log_stamps")
 
 
 def receipts_verify_offline(day: Day) -> None:
     """The keys as published, fetched by somebody who is no member; then nothing but files."""
     import httpx
 
-    day.screen.chapter("十、事后核对", "afterwards")
+    day.screen.chapter("十一、事后核对", "afterwards")
     with day.screen.step(
         "任何人 Anybody", "凭公布的密钥离线核对回执", "verifies receipts offline, by published keys"
     ) as says:
@@ -46,13 +49,23 @@ def no_id_number_arrived(day: Day) -> None:
         cast = day.town.cast
         numbers = province.id_numbers(day.town.exports) | {cast.debtor, cast.bystander, imports.NOBODY}
         logs = [*day.town.registry.logs.glob("*.log"), day.town.registry.data_dir / "pg" / "log"]
-        found = scan(day.town.owner_url, logs, numbers, [cast.court_case, cast.references["yunshan"]])
-        expect(found.controls == 2, "检索有误：已知内容未找到", "the search is at fault: what is there was not found")
-        expect(found.found == 0, f"发现 {found.found} 个证件号码", "ID numbers were found")
-        says(
-            f"{found.tables} 张表 {found.rows:,} 行、{found.files} 份日志，{len(numbers):,} 个号码：出现 0 次",
-            f"{found.tables} tables, {found.rows:,} rows, {found.files} logs, {len(numbers):,} numbers: 0 found",
+        kept_salt, _ = day.software["chenyu"].opening(stop_flag(day).evidence.reply["lookup_id"])
+        held = {cast.court_case, cast.references["yunshan"], kept_salt.hex()}
+        erased = day.erased_salt.hex()
+        found = scan(day.town.owner_url, logs, numbers, {*held, erased})
+        expect(
+            held <= found.controls, "检索有误：已知内容未找到", "the search is at fault: what is there was not found"
         )
+        unread = [table for table in PROVABLE if not found.tables.get(table)]
+        expect(not unread, f"检索有误：{unread} 未检索", "the search is at fault: these tables were not read")
+        expect(found.found == 0, f"发现 {found.found} 个证件号码", "ID numbers were found")
+        tables = len(found.tables)
+        says(
+            f"{tables} 张表 {found.rows:,} 行、{found.files} 份日志，{len(numbers):,} 个号码：出现 0 次",
+            f"{tables} tables, {found.rows:,} rows, {found.files} logs, {len(numbers):,} numbers: 0 found",
+        )
+        expect(erased not in found.controls, "已擦除的盐仍在", "the erased salt is still there")
+        says("已擦除的盐也不在任何表中", "nor does any table hold the erased salt")
 
 
 ACTS = (receipts_verify_offline, no_id_number_arrived)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -16,32 +16,34 @@ _HALF_WIDTH = str.maketrans("０１２３４５６７８９Ｘｘ", "0123456789X
 
 @dataclass
 class Scan:
-    """What was read and what was found. `controls` are texts that the registry does hold and the scan has seen."""
+    """What was read and what was found: `tables` with the number of their rows; `controls` are texts that the registry
+    does hold and the scan has seen."""
 
-    tables: int = 0
-    rows: int = 0
+    tables: dict[str, int] = field(default_factory=dict)
     files: int = 0
     found: int = 0
-    controls: int = 0
+    controls: set[str] = field(default_factory=set)
+
+    @property
+    def rows(self) -> int:
+        return sum(self.tables.values())
 
 
 def scan(owner_url: str, logs: Iterable[Path], numbers: Set[str], controls: Iterable[str]) -> Scan:
     """Counts the ID numbers in the registry's tables and logs. `owner_url` is SQLAlchemy's; the owner reads every row.
     A control that is seen shows that the scan can see."""
     result, wanted = Scan(), set(controls)
-    seen: set[str] = set()
     with psycopg.connect(owner_url.replace("postgresql+psycopg://", "postgresql://", 1)) as connection:
         for table in _tables(connection):
-            result.tables += 1
+            result.tables[table] = 0
             for row in _rows(connection, table):
-                result.rows += 1
+                result.tables[table] += 1
                 result.found += len(numbers_in(row, numbers))
-                seen |= {control for control in wanted if control in row}
+                result.controls |= {control for control in wanted if control in row}
     for path in logs:
         if path.is_file():
             result.files += 1
             result.found += len(numbers_in(path.read_text(encoding="utf-8", errors="replace"), numbers))
-    result.controls = len(seen)
     return result
 
 
