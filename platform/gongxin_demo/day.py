@@ -40,6 +40,8 @@ class Day:
     case_ids: dict[str, str] = field(default_factory=dict)
     witnesses: list[str] = field(default_factory=list)
     """Their public keys, as the witnesses themselves tell them."""
+    last_leaf: str = ""
+    """The newest leaf of the day that somebody was promised."""
     erased_salt: bytes = b""
 
     @property
@@ -90,6 +92,7 @@ class Day:
         path = self.town.folder / "receipts" / f"day-{self.town.cast.day}" / f"{len(self.kept) + 1:02d}-{slug}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         evidence.save(path)
+        self.last_leaf = lookup_id
         self.kept.append(Kept(self.town.members[slug], purpose, told, path, evidence))
 
     def case_id(self, slug: str, creditor_ref: str) -> str:
@@ -103,7 +106,7 @@ class Day:
 
 def play_day(town: Town, screen: Screen) -> None:
     """Raises StepFailed, or the SDK's error, at the first step that is not done."""
-    from . import acts, erasure, logbook, proof
+    from . import acts, court, erasure, logbook, proof
 
     with ExitStack() as stack:
         software = {
@@ -111,7 +114,10 @@ def play_day(town: Town, screen: Screen) -> None:
             for slug, member in town.members.items()
         }
         day = Day(town, screen, software)
-        for act in (*acts.ACTS, *logbook.ACTS, *erasure.ACTS, *proof.ACTS):
+        for act in (
+            *acts.ACTS, court.a_recording_is_registered, *logbook.ACTS, court.the_recording_is_proven, *erasure.ACTS,
+            *proof.ACTS,
+        ):  # fmt: skip
             act(day)
             town.registry.check()
     table = [

@@ -4,7 +4,7 @@ from gongxin_client import Refused, proofs
 from gongxin_client.receipts import Receipt, verify_offline
 from gongxin_wire.canonical import unb64u
 
-from . import logbook
+from . import court, logbook
 from .day import Day, Kept
 from .screen import expect
 
@@ -13,7 +13,7 @@ _GROUND = "个人信息保护法第四十七条 PIPL Art. 47"
 
 def one_person_is_erased(day: Day) -> None:
     """The look-up about the bystander: its salt and record go; its place in the log stays, and a leaf tells why."""
-    day.screen.chapter("十、擦除一人", "one person is erased")
+    day.screen.chapter("十一、擦除一人", "one person is erased")
     kept = next(found for found in day.kept if (found.asker.institution.slug, found.told) == ("shiqiao", "none"))
     leaf, bank = proofs.leaf_of(_receipt(day, kept)), day.software["shiqiao"]
     with day.screen.step("登记处 Registry", "擦除日志中关于一人的记录", "erases a person's record in the log") as says:
@@ -49,7 +49,8 @@ def everything_else_still_verifies(day: Day) -> None:
             f" hold, {found['erased']} erased",
         )
         logbook.check_receipt(day, logbook.stop_flag(day))
-        says("先前保存的证明仍然成立", "the proof kept before still holds")
+        court.check_recording(day)
+        says("先前保存的证明与录音仍然成立", "the proofs kept before, of receipt and recording, still hold")
 
 
 def _receipt(day: Day, kept: Kept) -> Receipt:

@@ -22,7 +22,7 @@ _WAIT_SECONDS = 15.0
 
 def members_cosign(day: Day) -> None:
     """A bank at its command line and a court in a program of its own, each with a key and a memory of its own."""
-    day.screen.chapter("八、日志：见证与时间戳", "the log: witnesses and a time stamp")
+    day.screen.chapter("九、日志：见证与时间戳", "the log: witnesses and a time stamp")
     typed, court = _folder(day, "yunshan"), _folder(day, "court-1")
     files = ("--key", str(typed / "witness.pem"), "--state", str(typed / "witness.json"))
     if not (court / "witness.pem").exists():
@@ -63,8 +63,7 @@ def _check_both_signed(day: Day, says: Said, last: Round) -> None:
 def settled(day: Day) -> None:
     """Waits until all of the day stands in the log and witnesses are asked to sign that very checkpoint."""
     registry, until = day.software["association"], clock.monotonic() + _WAIT_SECONDS
-    last = day.kept[-1].evidence.reply["lookup_id"]
-    while registry.leaf_index(last) is None or registry.head("/log/round").size != registry.head().size:
+    while registry.leaf_index(day.last_leaf) is None or registry.head("/log/round").size != registry.head().size:
         expect(clock.monotonic() < until, "日志没有按时并入", "the log did not take in the day in time")
         time.sleep(0.1)
 
@@ -93,7 +92,7 @@ def trust(day: Day) -> proofs.Trust:
 
 def a_receipt_is_proven(day: Day) -> None:
     """The receipt of the stop flag: its proof is fetched, kept beside it, and holds with nothing but files and keys."""
-    day.screen.chapter("九、在日志中的证明", "proofs from the log")
+    day.screen.chapter("十、在日志中的证明", "proofs from the log")
     kept = stop_flag(day)
     with day.screen.step(day.name("chenyu"), "取得回执的存在证明", "fetches the proof of a receipt") as says:
         path = proofs.keep(day.software["chenyu"], kept.path)

@@ -12,14 +12,15 @@ from .logbook import stop_flag
 from .scan import scan
 from .screen import expect
 
-PROVABLE = ("log_leaves", "log_openings", "log_checkpoints", "log_witnesses", "log_cosignatures", "log_stamps")
+PROVABLE = ("log_leaves", "log_openings", "log_checkpoints", "log_witnesses", "log_cosignatures", "log_stamps",
+            "evidence", "evidence_custody")  # fmt: skip
 
 
 def receipts_verify_offline(day: Day) -> None:
     """The keys as published, fetched by somebody who is no member; then nothing but files."""
     import httpx
 
-    day.screen.chapter("十一、事后核对", "afterwards")
+    day.screen.chapter("十二、事后核对", "afterwards")
     with day.screen.step(
         "任何人 Anybody", "凭公布的密钥离线核对回执", "verifies receipts offline, by published keys"
     ) as says:

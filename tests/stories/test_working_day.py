@@ -16,7 +16,7 @@ from tests.stories.houses import ROOT, data_folder, environment, free_port, left
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("story_day")]
 CASES = "120"
-STEPS = 35
+STEPS = 41
 
 
 def play(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
