@@ -18,7 +18,7 @@ from gongxin.access import service as access
 from gongxin.cases import service as cases
 from gongxin.config import Config
 from gongxin.db import transaction
-from gongxin.disclosure import questions
+from gongxin.disclosure import leaves, questions
 from gongxin.disclosure import service as disclosure
 from gongxin.errors import Forbidden
 from gongxin.subjects import service as subjects
@@ -123,8 +123,16 @@ def test_who_may_sign_for_a_member_is_in_the_log_from_creation_to_revocation(ses
 def test_a_version_of_the_policy_has_a_leaf(session: Session) -> None:
     rows = [{"asker": "bank", "relation": "creditor", "purpose": "contact", "fields": ["result"]}]
     found = disclosure.publish_policy(session, effective_from=clock.now() + timedelta(days=1), rows=rows)
-    (record,) = last(session, "policy", 1)
-    assert (record["version"], record["rows"]) == (found.version, rows)
+    kind, record = leaf(session, leaves.policy_leaf_id(found.version))
+    assert (kind, record["version"], record["rows"]) == ("policy", found.version, rows)
+
+
+def test_the_policy_that_came_with_the_registry_has_a_leaf_too_and_one_alone(session: Session) -> None:
+    for _ in range(2):
+        disclosure.prove_policy(session)
+    kind, record = leaf(session, leaves.policy_leaf_id(1))
+    assert (kind, record["version"], record["effective_from"]) == ("policy", 1, "2026-01-01T00:00:00.000Z")
+    assert {row["purpose"] for row in record["rows"]} >= {"contact", "placement", "judicial"}
 
 
 def test_a_key_epoch_s_every_state_has_a_leaf(session: Session, config: Config) -> None:

@@ -7,6 +7,7 @@ from gongxin.access import service as access
 from gongxin.app import database_urls
 from gongxin.config import Config, load
 from gongxin.db import OWNER_ROLE, WEB_ROLE, make_engine, transaction
+from gongxin.disclosure import service as disclosure
 from gongxin.subjects import service as subjects
 from gongxin.transparency import service as transparency
 
@@ -27,6 +28,7 @@ def prepare(config: Config) -> None:
             transparency.start(session, config)
             access.ensure_registry_keys(session, config)
             subjects.ensure_epochs(session, config)
+            disclosure.prove_policy(session)
     finally:
         engine.dispose()
 

@@ -31,6 +31,11 @@ def lookup_record(
     ).encode()
 
 
+def policy_leaf_id(version: int) -> uuid.UUID:
+    """Where anyone finds the leaf of a version of the policy: receipts name the version alone."""
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"gongxin:disclosure-policy:{version}")
+
+
 def promise(lookup_id: uuid.UUID, salt: bytes, record: bytes) -> Promise:
     """The leaf of a look-up; it has the look-up's own identifier."""
     return Promise(lookup_id, commit_bytes(salt, record))

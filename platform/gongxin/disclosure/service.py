@@ -65,12 +65,28 @@ def publish_policy(session: Session, *, effective_from: datetime, rows: list[dic
     found = DisclosurePolicy(version=newest.version + 1, effective_from=effective_from, rows=rows)
     session.add(found)
     session.flush()
+    _prove(session, found)
+    return found
+
+
+def prove_policy(session: Session) -> None:
+    """A leaf for the version that the migration brought, where it has none yet. Can run twice."""
+    newest = queries.newest_policy(session)
+    if newest.version == 1 and not transparency.is_appended(session, leaves.policy_leaf_id(1)):
+        _prove(session, newest)
+
+
+def _prove(session: Session, found: DisclosurePolicy) -> None:
     transparency.append(
         session,
         kind="policy",
-        record={"effective_from": receipts.moment(effective_from), "rows": rows, "version": found.version},
+        record={
+            "effective_from": transparency.moment(found.effective_from),
+            "rows": found.rows,
+            "version": found.version,
+        },
+        leaf_id=leaves.policy_leaf_id(found.version),
     )
-    return found
 
 
 # --- look-ups -------------------------------------------------------------------------------------------------------

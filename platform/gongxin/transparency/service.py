@@ -78,6 +78,11 @@ def append_many(
     return promises
 
 
+def is_appended(session: Session, leaf_id: uuid.UUID) -> bool:
+    """Whether there is a leaf of this identifier, waiting or in its place."""
+    return (queries.find_leaf(session, leaf_id) or queries.find_waiting(session, leaf_id)) is not None
+
+
 def canonical_text(record: Mapping[str, Any]) -> bytes:
     """RFC 8785. Names in ASCII and values without fractions orjson writes alike, forty times as fast."""
     if all(name.isascii() for name in record) and all(map(_is_plain, record.values())):
