@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from gongxin import clock
 from gongxin.access import service as access
 from gongxin.config import Config
 from gongxin.db import transaction
@@ -239,15 +240,14 @@ def test_a_bank_checks_before_placing_and_the_answer_is_signed(
     first, second, third = answer.json["answers"]
     assert first == second
     assert third == {"found": False, "may_work": False}
-    assert first.keys() == {"found", "may_work", "licence", "agency", "certificates", "blacklist"}
+    assert first.keys() == {"found", "may_work", "licence", "agency", "certificates", "record", "blacklist"}
+    assert first["record"] == {"grade": "A", "points": 0, "rules_version": 1, "contested": 0}
     assert first["blacklist"] == "not_available"
     assert first["agency"]["member_id"] == str(agency.member_id)
     assert (first["licence"]["state"], first["may_work"]) == ("granted", True)
     with transaction(engine) as session:
         keys = verifier.read_jwks(access.public_jwks(session, use="receipt"))
     body = {"purpose": "placement", "items": items}
-    from gongxin import clock
-
     found = verifier.verify(
         answer.json["receipt"], question=body, answers=answer.json["answers"], keys=keys, issuer="http://localhost",
         now=clock.now(), member_id=str(bank.member_id),

@@ -19,6 +19,7 @@ from schemathesis.config import SchemathesisConfig
 from sqlalchemy import Engine
 
 from gongxin import embedded
+from gongxin.agents.examples import ENTRY
 from gongxin.app import create_app
 from gongxin.cli.spec import files
 from gongxin.config import Config
@@ -161,7 +162,9 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
         content_type="application/x-ndjson",
     )
     agent = ground.ask("agency", "POST", "/v1/agents", json=application())
+    record = ground.ask("association", "POST", f"/v1/agents/{agent['agent_id']}/record", json=ENTRY)
     ground.known = {
+        "record_id": record["record_id"],
         "agent_id": agent["agent_id"],
         "licence": agent["licence"],
         "member_id": str(victim.member_id),

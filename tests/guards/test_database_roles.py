@@ -23,6 +23,8 @@ NAMES_NO_CALLER: dict[str, str] = {
     "agent_changes.own": _AGENTS,
     "agent_identities.add": _AGENTS,
     "agent_keys.add": _AGENTS,
+    "agent_records.own": _AGENTS,
+    "agent_responses.own": _AGENTS,
     "agent_keys.own": _AGENTS,
     "certificates.own": _AGENTS,
     "examinations.own": _AGENTS,

@@ -38,7 +38,11 @@ def check(
         asked += _asked(runtime, at, item, purpose)
     check_id, now, today = ids.new_id(), clock.now(), clock.today_in_china()
     found = queries.standing(session, asked)
-    answers = [rules.answer(found.get(at), fields, today) for at in range(len(items))]
+    credit = queries.credit(session, {row["agent_id"] for row in found.values()})
+    answers = [
+        rules.answer(found.get(at), fields, today, credit.get(found[at]["agent_id"], ()) if at in found else ())
+        for at in range(len(items))
+    ]
     session.add(
         AgentCheck(
             id=check_id,

@@ -90,6 +90,7 @@ CHECKED: dict[str, Any] = {
             "certificates": [
                 {"level": "basic", "issued_on": "2026-11-24", "valid_until": "2028-11-23", "in_force": True}
             ],
+            "record": {"grade": "A", "points": 0, "rules_version": 1, "contested": 0},
             "blacklist": "not_available",
         },
         {"found": False, "may_work": False},
@@ -107,6 +108,24 @@ PUBLIC: dict[str, Any] = {
     "certificate": "basic",
     "as_of": "2026-11-24T03:00:00.000Z",
 }
+ENTRY = {
+    "kind": "violation", "severity": "S3", "certainty": "established", "occurred_on": "2026-10-24",
+    "basis": "协会 2026-17 号决定",
+}  # fmt: skip
+RESPONSE: dict[str, Any] = {
+    "response_id": ID, "kind": "objection", "answers": None, "outcome": None, "said": "当日未值班",
+    "due_on": "2026-12-22", "overdue": False, "said_by": AGENCY, "said_at": "2026-11-24T03:00:00Z",
+}  # fmt: skip
+RECORD: dict[str, Any] = {
+    "agent_id": ID, "as_of": "2026-11-24", "grade": "B", "points": 183, "rules_version": 1,
+    "lines": [{"record_id": ID, "why": "less_with_each_month", "start": 200, "months": 1, "left": 183}],
+    "entries": [
+        ENTRY | {
+            "record_id": ID, "withdrawn": False, "supersedes": None, "superseded": False, "contested": True,
+            "recorded_by": AGENCY, "recorded_at": "2026-11-01T03:00:00Z", "responses": [RESPONSE],
+        }
+    ],
+}  # fmt: skip
 LINE_PROBLEM = {
     "code": "training_missing",
     "title": "学时或课程尚未修满",

@@ -244,3 +244,84 @@ class AgentCheck(Base):
     purpose: Mapped[str] = mapped_column(Text)
     items: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     fields: Mapped[list[str]]
+
+
+class AgentRecord(Base):
+    """One entry of a credit record, or what supersedes one; never changed. `recorded_by`: who stands for it."""
+
+    __tablename__ = "agent_records"
+    __table_args__ = (
+        PrimaryKeyConstraint("id"),
+        UniqueConstraint("agent_id", "id", name="uq_agent_records_agent_id_id"),
+        UniqueConstraint("supersedes"),
+        ForeignKeyConstraint(["agent_id"], ["agents.id"]),
+        ForeignKeyConstraint(
+            ["agent_id", "supersedes"],
+            ["agent_records.agent_id", "agent_records.id"],
+            name="fk_agent_records_agent_id_supersedes",
+        ),
+        ForeignKeyConstraint(["recorded_by"], ["members.id"]),
+        CheckConstraint(
+            "case kind when 'violation' then severity in ('S1', 'S2', 'S3') and severity is not null"
+            " and certainty in ('proven', 'established', 'alleged') and certainty is not null"
+            " when 'commendation' then severity is null and certainty is null else false end",
+            name="kind",
+        ),
+        CheckConstraint("char_length(basis) between 1 and 200", name="basis"),
+        CheckConstraint(f"occurred_on <= (recorded_at {_IN_CHINA}", name="occurred_on"),
+        CheckConstraint("not withdrawn or supersedes is not null", name="withdrawn"),
+        Index("ix_agent_records_agent_id_id", "agent_id", "id"),
+    )
+    id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    agent_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    kind: Mapped[str] = mapped_column(Text)
+    severity: Mapped[str | None] = mapped_column(Text)
+    certainty: Mapped[str | None] = mapped_column(Text)
+    occurred_on: Mapped[date] = mapped_column(Date)
+    basis: Mapped[str] = mapped_column(Text)
+    withdrawn: Mapped[bool] = mapped_column(Boolean)
+    supersedes: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    recorded_by: Mapped[uuid.UUID] = mapped_column(Uuid)
+    recorded_at: Mapped[datetime] = mapped_column(_MOMENT)
+
+
+class AgentResponse(Base):
+    """What the person says to an entry, or what was decided on it."""
+
+    __tablename__ = "agent_responses"
+    __table_args__ = (
+        PrimaryKeyConstraint("id"),
+        UniqueConstraint("record_id", "id", name="uq_agent_responses_record_id_id"),
+        UniqueConstraint("answers"),
+        ForeignKeyConstraint(
+            ["agent_id", "record_id"],
+            ["agent_records.agent_id", "agent_records.id"],
+            name="fk_agent_responses_agent_id_record_id",
+        ),
+        ForeignKeyConstraint(
+            ["record_id", "answers"],
+            ["agent_responses.record_id", "agent_responses.id"],
+            name="fk_agent_responses_record_id_answers",
+        ),
+        ForeignKeyConstraint(["said_by"], ["members.id"]),
+        CheckConstraint("kind in ('reply', 'objection', 'correction_request', 'decision')", name="kind"),
+        CheckConstraint(
+            "(kind = 'decision') = (answers is not null and outcome is not null)"
+            " and (answers is null) = (outcome is null)",
+            name="decision",
+        ),
+        CheckConstraint("outcome in ('upheld', 'rejected')", name="outcome"),
+        CheckConstraint("(kind in ('objection', 'correction_request')) = (due_on is not null)", name="due_on"),
+        CheckConstraint("char_length(said) between 1 and 500", name="said"),
+        Index("ix_agent_responses_agent_id_id", "agent_id", "id"),
+    )
+    id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    agent_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    record_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    kind: Mapped[str] = mapped_column(Text)
+    answers: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    outcome: Mapped[str | None] = mapped_column(Text)
+    said: Mapped[str] = mapped_column(Text)
+    due_on: Mapped[date | None] = mapped_column(Date)
+    said_by: Mapped[uuid.UUID] = mapped_column(Uuid)
+    said_at: Mapped[datetime] = mapped_column(_MOMENT)

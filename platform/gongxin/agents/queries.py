@@ -10,7 +10,16 @@ from sqlalchemy.orm import Session
 
 from gongxin.errors import NotFound
 
-from .models import Agent, AgentChange, AgentEngagement, AgentIdentity, Certificate, TrainingHours
+from .models import (
+    Agent,
+    AgentChange,
+    AgentEngagement,
+    AgentIdentity,
+    AgentRecord,
+    AgentResponse,
+    Certificate,
+    TrainingHours,
+)
 
 _STANDING = text(
     "select * from agent_standing(cast(:at as integer[]), cast(:licences as text[]), cast(:epochs as integer[]),"
@@ -133,3 +142,45 @@ def unknown() -> NotFound:
         fix_zh="核对编号；其他机构的人员同样显示未找到，可用核验查询。",
         fix_en="Check the identifier; another agency's people read the same: use a check.",
     )
+
+
+# --- credit records -------------------------------------------------------------------------------------------------
+
+
+def records(session: Session, agent_id: uuid.UUID) -> Sequence[AgentRecord]:
+    """Every entry, superseded ones too, in the order recorded."""
+    return session.scalars(
+        select(AgentRecord).where(AgentRecord.agent_id == agent_id).order_by(AgentRecord.recorded_at, AgentRecord.id)
+    ).all()
+
+
+def get_record(session: Session, agent_id: uuid.UUID, record_id: uuid.UUID) -> AgentRecord:
+    """One entry of this agent. Raises NotFound."""
+    found = session.get(AgentRecord, record_id)
+    if found is None or found.agent_id != agent_id:
+        raise NotFound(
+            "record_not_found",
+            zh="没有这条记录",
+            en="There is no such entry",
+            fix_zh="按 GET /v1/agents/{agent_id}/record 核对。",
+            fix_en="See GET /v1/agents/{agent_id}/record.",
+        )
+    return found
+
+
+def responses(session: Session, agent_id: uuid.UUID) -> Sequence[AgentResponse]:
+    """What was said to the agent's entries, in order."""
+    return session.scalars(
+        select(AgentResponse)
+        .where(AgentResponse.agent_id == agent_id)
+        .order_by(AgentResponse.said_at, AgentResponse.id)
+    ).all()
+
+
+def credit(session: Session, agent_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Mapping[str, Any]]]:
+    """The entries that stand, by agent; whoever employs them."""
+    rows = session.execute(text("select * from agent_credit(cast(:ids as uuid[]))"), {"ids": list(agent_ids)})
+    found: dict[uuid.UUID, list[Mapping[str, Any]]] = {}
+    for row in rows.mappings():
+        found.setdefault(row["agent_id"], []).append(dict(row))
+    return found

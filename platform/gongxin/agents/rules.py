@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -13,12 +13,14 @@ from gongxin.errors import Conflict, Forbidden, Invalid, bad_field
 from gongxin.pii import refuse_pii
 from gongxin_wire import identifiers, licences
 
+from . import grading
+
 STATES = ("draft", "applied", "checking", "granted", "refused", "suspended", "revoked", "expired", "surrendered")
 PUBLIC_STATES = ("granted", "suspended", "revoked", "expired", "surrendered")
 LEVELS = ("basic", "senior", "debt_counsellor")
 EDUCATION = ("secondary", "college", "bachelor", "postgraduate")
 BLACKLIST_UNKNOWN = "not_available"
-MAX_REASON, MAX_NAME = 200, 60
+MAX_REASON, MAX_NAME, MAX_SAID = 200, 60, 500
 EXPIRIES_DAYS = (7, 30, 60)
 
 
@@ -160,6 +162,22 @@ def check_licence(number: str, pointer: str) -> str:
         ) from fault
 
 
+def check_said(said: str) -> None:
+    _check_text(said, MAX_SAID, "/said")
+
+
+def check_entry(
+    kind: str, severity: str | None, certainty: str | None, basis: str, occurred_on: date, today: date
+) -> None:
+    """A violation has severity and certainty, a commendation neither; neither is of a day to come. Raises Invalid."""
+    for name, value in (("severity", severity), ("certainty", certainty)):
+        if (value is None) == (kind == "violation"):
+            raise bad_field(f"/{name}", "违规必填，表彰不填", "Required for a violation, absent for a commendation")
+    _check_text(basis, MAX_REASON, "/basis")
+    if not date(2000, 1, 1) <= occurred_on <= today:
+        raise bad_field("/occurred_on", "应在 2000 年之后，且不晚于今日", "Between 2000 and today")
+
+
 # --- training, as the rule pack says --------------------------------------------------------------------------------
 
 
@@ -254,9 +272,9 @@ def months_after(day: date, months: int) -> date:
 
 PURPOSES = {"placement": ("bank",), "hiring": ("agency",), "supervision": ("association", "regulator")}
 FIELDS: dict[str, tuple[str, ...]] = {
-    "placement": ("licence", "agency", "certificates", "blacklist"),
-    "hiring": ("licence", "agency", "certificates", "blacklist", "transfer"),
-    "supervision": ("licence", "agency", "certificates", "blacklist", "transfer", "bar"),
+    "placement": ("licence", "agency", "certificates", "record", "blacklist"),
+    "hiring": ("licence", "agency", "certificates", "record", "blacklist", "transfer"),
+    "supervision": ("licence", "agency", "certificates", "record", "blacklist", "transfer", "bar"),
 }
 
 
@@ -284,7 +302,9 @@ def may_work(state: str, valid_until: date | None, agency_state: str, today: dat
     return shown_state(state, valid_until, today) == "granted" and agency_state == "active"
 
 
-def answer(row: Mapping[str, Any] | None, fields: Iterable[str], today: date) -> dict[str, Any]:
+def answer(
+    row: Mapping[str, Any] | None, fields: Iterable[str], today: date, entries: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """One item of a check. An application or a refusal is no licence: to whoever is not told of bars it reads as
     nothing found."""
     wanted = set(fields)
@@ -309,11 +329,26 @@ def answer(row: Mapping[str, Any] | None, fields: Iterable[str], today: date) ->
             {**each, "in_force": each["issued_on"] <= today.isoformat() <= each["valid_until"]}
             for each in row["certificates"]
         ],
+        "record": _credit(list(entries), today),
         "blacklist": BLACKLIST_UNKNOWN,
         "transfer": {"released": row["released"]},
         "bar": {"barred_until": _day(row["barred_until"])},
     }
     return {name: value for name, value in told.items() if name in wanted or name in {"found", "may_work"}}
+
+
+def _credit(entries: Sequence[Mapping[str, Any]], today: date) -> dict[str, Any]:
+    """Grade and points, how many entries are contested: no allegation is told, for none counts."""
+    found = grading.grade(
+        [grading.Entry(str(e["id"]), e["severity"], e["certainty"], e["occurred_on"]) for e in entries], today
+    )
+    counted = [e for e in entries if e["certainty"] != "alleged"]
+    return {
+        "grade": found.grade,
+        "points": found.points,
+        "rules_version": found.rules_version,
+        "contested": sum(bool(e["contested"]) for e in counted),
+    }
 
 
 def public(row: Mapping[str, Any] | None, today: date) -> dict[str, Any] | None:

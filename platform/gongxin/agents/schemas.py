@@ -7,7 +7,7 @@ from marshmallow import Schema, fields, validate
 
 from gongxin.subjects.schemas import TokenIn
 
-from . import rules
+from . import grading, rules
 from .models import Agent, AgentChange, AgentEngagement, Certificate
 
 _RFC3339 = {"format": "date-time"}
@@ -180,6 +180,88 @@ class TrainingOut(Schema):
     hours = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
 
 
+# --- credit records ---------------------------------------------------------------------------------------------------
+
+
+class EntryIn(Schema):
+    kind = _word(("violation", "commendation"), required=True)
+    severity = _word(grading.SEVERITIES, allow_none=True, load_default=None)
+    certainty = _word(grading.CERTAINTIES, allow_none=True, load_default=None)
+    occurred_on = Day(required=True)
+    basis = _text(rules.MAX_REASON, required=True)
+
+
+class CorrectionIn(EntryIn):
+    withdrawn = fields.Boolean(load_default=False, truthy={True}, falsy={False})
+
+
+class ResponseIn(Schema):
+    kind = _word(("reply", "objection", "correction_request"), required=True)
+    said = _text(rules.MAX_SAID, required=True)
+
+
+class DecisionIn(Schema):
+    answers = Identifier(required=True)
+    outcome = _word(("upheld", "rejected"), required=True)
+    said = _text(rules.MAX_SAID, required=True)
+
+
+class RecordIn(Schema):
+    as_of = Day()
+
+
+class EntryMadeOut(Schema):
+    record_id = fields.String(required=True, metadata=_UUID)
+
+
+class ResponseOut(Schema):
+    response_id = fields.String(required=True, metadata=_UUID)
+    kind = fields.String(required=True)
+    answers = fields.String(required=True, allow_none=True, metadata=_UUID)
+    outcome = fields.String(required=True, allow_none=True)
+    said = fields.String(required=True)
+    due_on = fields.String(required=True, allow_none=True, metadata=_DAY_OUT)
+    overdue = fields.Boolean(required=True)
+    said_by = fields.String(required=True, metadata=_UUID)
+    said_at = fields.String(required=True, metadata=_RFC3339)
+
+
+class LineOut(Schema):
+    record_id = fields.String(required=True, allow_none=True, metadata=_UUID)
+    why = fields.String(required=True)
+    start = fields.Integer(required=True)
+    months = fields.Integer(required=True)
+    left = fields.Integer(required=True)
+
+
+class EntryOut(Schema):
+    record_id = fields.String(required=True, metadata=_UUID)
+    kind = fields.String(required=True)
+    severity = fields.String(required=True, allow_none=True)
+    certainty = fields.String(required=True, allow_none=True)
+    occurred_on = fields.String(required=True, metadata=_DAY_OUT)
+    basis = fields.String(required=True)
+    withdrawn = fields.Boolean(required=True)
+    supersedes = fields.String(required=True, allow_none=True, metadata=_UUID)
+    superseded = fields.Boolean(required=True)
+    contested = fields.Boolean(required=True)
+    recorded_by = fields.String(required=True, metadata=_UUID)
+    recorded_at = fields.String(required=True, metadata=_RFC3339)
+    responses = fields.List(fields.Nested(ResponseOut), required=True)
+
+
+class RecordOut(Schema):
+    """`points` in hundredths; `lines` add up to it."""
+
+    agent_id = fields.String(required=True, metadata=_UUID)
+    as_of = fields.String(required=True, metadata=_DAY_OUT)
+    grade = _word(("A", "B", "C", "D"), required=True)
+    points = fields.Integer(required=True)
+    rules_version = fields.Integer(required=True)
+    lines = fields.List(fields.Nested(LineOut), required=True)
+    entries = fields.List(fields.Nested(EntryOut), required=True)
+
+
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 
@@ -225,6 +307,15 @@ class BarOut(Schema):
     barred_until = fields.String(required=True, allow_none=True, metadata=_DAY_OUT)
 
 
+class CreditOut(Schema):
+    """`points` in hundredths; `contested`: entries under objection."""
+
+    grade = _word(("A", "B", "C", "D"), required=True)
+    points = fields.Integer(required=True)
+    rules_version = fields.Integer(required=True)
+    contested = fields.Integer(required=True)
+
+
 class CheckOut(Schema):
     """`found` false: no licence under that number or key. What is not for this purpose is left out."""
 
@@ -233,6 +324,7 @@ class CheckOut(Schema):
     licence = fields.Nested(LicenceOut)
     agency = fields.Nested(AgencyOut)
     certificates = fields.List(fields.Nested(HeldOut))
+    record = fields.Nested(CreditOut)
     blacklist = _word((rules.BLACKLIST_UNKNOWN,))
     transfer = fields.Nested(TransferOut)
     bar = fields.Nested(BarOut)

@@ -193,6 +193,12 @@ PERMISSIONS: dict[str, Permission] = {
         _row("agents.training_rules", None),
         _row("agents.record_hours", "agents.write", ASSOCIATION, "scp"),
         _row("agents.record_examinations", "agents.write", ASSOCIATION, "scp"),
+        _row("agents.grading_rules", None),
+        _row("agents.record", "agents.read", ROLL_READERS, "sp"),
+        _row("agents.record_entry", "agents.write", OVERSIGHT, "scp"),
+        _row("agents.correct_entry", "agents.write", OVERSIGHT, "scp"),
+        _row("agents.respond", "agents.write", ROLL_KEEPERS, "scp"),
+        _row("agents.decide", "agents.write", ASSOCIATION, "scp"),
         _row("agents.check", "agents.check", AGENT_CHECKERS, "scp"),
         _row("agents.public_check", None),
         # disclosure

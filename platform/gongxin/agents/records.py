@@ -1,0 +1,232 @@
+"""The verbs on credit records: enter, supersede, answer, decide; and the record as it stood on any day."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gongxin import calendar, clock, ids
+from gongxin.errors import Conflict, Invalid
+from gongxin.transparency import service as transparency
+from gongxin.web.caller import Caller
+
+from . import grading, queries, rules
+from .models import AgentRecord, AgentResponse
+
+CLOCKED = ("objection", "correction_request")
+
+
+def enter(
+    session: Session,
+    agent_id: uuid.UUID,
+    *,
+    caller: Caller,
+    kind: str,
+    occurred_on: date,
+    basis: str,
+    severity: str | None = None,
+    certainty: str | None = None,
+    withdrawn: bool = False,
+    supersedes: uuid.UUID | None = None,
+) -> AgentRecord:
+    """An entry, or what supersedes one: a correction, or a withdrawal, which stays on record as such. Raises Conflict
+    where the entry was superseded before."""
+    assert caller.member_id is not None
+    agent = queries.get_agent(session, agent_id)
+    rules.check_entry(kind, severity, certainty, basis, occurred_on, clock.today_in_china())
+    if supersedes is not None:
+        queries.get_record(session, agent_id, supersedes)
+        if any(each.supersedes == supersedes for each in queries.records(session, agent_id)):
+            raise Conflict(
+                "record_superseded",
+                zh="该记录已被更正或撤回",
+                en="The entry was corrected or withdrawn before",
+                fix_zh="更正最新的一条。",
+                fix_en="Correct the newest entry.",
+            )
+    entry = AgentRecord(
+        id=ids.new_id(),
+        agent_id=agent_id,
+        kind=kind,
+        severity=severity,
+        certainty=certainty,
+        occurred_on=occurred_on,
+        basis=basis,
+        withdrawn=withdrawn,
+        supersedes=supersedes,
+        recorded_by=caller.member_id,
+        recorded_at=clock.now(),
+    )
+    session.add(entry)
+    session.flush()
+    transparency.append(
+        session,
+        kind="agent_record",
+        record={
+            "agent_id": str(agent_id),
+            "basis": basis,
+            "certainty": certainty,
+            "kind": kind,
+            "occurred_on": occurred_on.isoformat(),
+            "recorded_at": transparency.moment(entry.recorded_at),
+            "recorded_by": str(caller.member_id),
+            "severity": severity,
+            "supersedes": str(supersedes) if supersedes else None,
+            "withdrawn": withdrawn,
+        },
+        leaf_id=entry.id,
+        owner=agent.agency_id,
+    )
+    return entry
+
+
+def respond(
+    session: Session, agent_id: uuid.UUID, record_id: uuid.UUID, *, caller: Caller, kind: str, said: str
+) -> AgentResponse:
+    """The person's word, through the agency or the association: a reply, an objection or a request to correct; the
+    latter two have a day to be answered by."""
+    queries.get_agent(session, agent_id)
+    queries.get_record(session, agent_id, record_id)
+    due_on = None
+    if kind in CLOCKED:
+        due_on = calendar.china().add(clock.today_in_china(), grading.pack()["clocks"][kind]["working_days"])
+    return _say(session, agent_id, record_id, caller, kind, said, due_on=due_on)
+
+
+def decide(
+    session: Session,
+    agent_id: uuid.UUID,
+    record_id: uuid.UUID,
+    *,
+    caller: Caller,
+    answers: uuid.UUID,
+    outcome: str,
+    said: str,
+) -> AgentResponse:
+    """The decision on an objection or a request; what is upheld is then corrected or withdrawn. Raises Conflict where
+    it was decided before, Invalid where there is nothing to decide."""
+    queries.get_agent(session, agent_id)
+    queries.get_record(session, agent_id, record_id)
+    found = queries.responses(session, agent_id)
+    if not any(each.id == answers and each.record_id == record_id and each.kind in CLOCKED for each in found):
+        raise Invalid(
+            "nothing_to_decide",
+            zh="没有这项异议或更正请求",
+            en="There is no such objection or request",
+            fix_zh="按该记录的 responses 核对。",
+            fix_en="See the entry's responses.",
+            pointer="/answers",
+        )
+    if any(each.answers == answers for each in found):
+        raise Conflict(
+            "decided_before",
+            zh="该异议已有决定",
+            en="It was decided before",
+            fix_zh="另行提出新的异议。",
+            fix_en="File another objection.",
+        )
+    return _say(session, agent_id, record_id, caller, "decision", said, answers=answers, outcome=outcome)
+
+
+def as_of(session: Session, agent_id: uuid.UUID, day: date) -> dict[str, Any]:
+    """The record as it stood at the end of that day in China, its grade and the arithmetic."""
+    queries.get_agent(session, agent_id)
+    known = [each for each in queries.records(session, agent_id) if _day(each.recorded_at) <= day]
+    said = [each for each in queries.responses(session, agent_id) if _day(each.said_at) <= day]
+    gone = {each.supersedes for each in known}
+    standing = [each for each in known if each.id not in gone and not each.withdrawn]
+    found = grading.grade([_entry(each) for each in standing], day)
+    return {
+        "agent_id": agent_id,
+        "as_of": day,
+        "grade": found.grade,
+        "points": found.points,
+        "rules_version": found.rules_version,
+        "lines": found.lines,
+        "entries": [_told(each, each.id in gone, [r for r in said if r.record_id == each.id], day) for each in known],
+    }
+
+
+def _entry(each: AgentRecord) -> grading.Entry:
+    return grading.Entry(str(each.id), each.severity, each.certainty, each.occurred_on)
+
+
+def _told(each: AgentRecord, superseded: bool, said: Sequence[AgentResponse], day: date) -> dict[str, Any]:
+    decided = {response.answers for response in said}
+    return {
+        "record_id": each.id,
+        "kind": each.kind,
+        "severity": each.severity,
+        "certainty": each.certainty,
+        "occurred_on": each.occurred_on,
+        "basis": each.basis,
+        "withdrawn": each.withdrawn,
+        "supersedes": each.supersedes,
+        "superseded": superseded,
+        "contested": any(r.kind == "objection" and r.id not in decided for r in said),
+        "recorded_by": each.recorded_by,
+        "recorded_at": each.recorded_at,
+        "responses": [response_out(r) | {"overdue": _overdue(r, decided, day)} for r in said],
+    }
+
+
+def response_out(response: AgentResponse) -> dict[str, Any]:
+    return {
+        "response_id": response.id,
+        "kind": response.kind,
+        "answers": response.answers,
+        "outcome": response.outcome,
+        "said": response.said,
+        "due_on": response.due_on,
+        "overdue": False,
+        "said_by": response.said_by,
+        "said_at": response.said_at,
+    }
+
+
+def _overdue(response: AgentResponse, decided: set[uuid.UUID | None], day: date) -> bool:
+    return response.due_on is not None and response.due_on < day and response.id not in decided
+
+
+def _say(
+    session: Session, agent_id: uuid.UUID, record_id: uuid.UUID, caller: Caller, kind: str, said: str, **more: Any
+) -> AgentResponse:
+    assert caller.member_id is not None
+    rules.check_said(said)
+    made = AgentResponse(
+        id=ids.new_id(),
+        agent_id=agent_id,
+        record_id=record_id,
+        kind=kind,
+        said=said,
+        said_by=caller.member_id,
+        said_at=clock.now(),
+        **more,
+    )
+    session.add(made)
+    session.flush()
+    # Without what was said: the log need not hold it to prove that it was said, and when.
+    transparency.append(
+        session,
+        kind="agent_record",
+        record={
+            "agent_id": str(agent_id),
+            "answers": str(made.answers) if made.answers else None,
+            "due_on": made.due_on.isoformat() if made.due_on else None,
+            "kind": kind,
+            "outcome": made.outcome,
+            "record_id": str(record_id),
+            "said_at": transparency.moment(made.said_at),
+            "said_by": str(caller.member_id),
+        },
+        leaf_id=made.id,
+        owner=caller.member_id,
+    )
+    return made
+
+
+def _day(at: Any) -> date:
+    found: date = at.astimezone(clock.SHANGHAI).date()
+    return found
