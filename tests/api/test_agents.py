@@ -221,6 +221,18 @@ def test_each_line_has_its_own_outcome(house: House, agency: Caller, association
     assert codes == ["training_missing", "examiner_of_own_agency", "training_missing", "invalid_field"]
 
 
+def test_tokens_of_a_new_epoch_are_added_line_by_line(house: House, agency: Caller, licensed: Any) -> None:
+    agent, line = licensed[0], {"agent_id": str(licensed[0].id), "subject": [{"epoch": 2, "token": token()}]}
+    wrong = line | {"subject": [{"epoch": 9, "token": token()}]}
+    told = lines(house, agency, "/v1/agents/keys", line, wrong, line | {"name": "x"})
+    codes = [row.get("problem", {}).get("code", row["status"]) for row in told]
+    assert codes == ["done", "epoch_not_open", "invalid_field"]
+    (foreign,) = lines(house, member(house, "agency"), "/v1/agents/keys", line)
+    assert foreign["problem"]["code"] == "agent_not_found"
+    told = check(house, member(house, "bank"), "placement", {"subject": line["subject"]}).json["answers"][0]
+    assert told["licence"]["number"] == agent.licence_no
+
+
 # --- checks ---------------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.errors import Conflict, Forbidden, GongxinError, Invalid, NotFound
 from gongxin.subjects import service as subjects
+from gongxin.subjects.queries import count_unmoved
 from gongxin.transparency import service as log
 from tests.services.agents_world import TODAY, YESTERDAY, Office, committed
 from tests.services.disclosure_world import World, build, token
@@ -295,6 +296,27 @@ def test_a_licence_long_past_its_term_is_suspended_and_expires_in_one_turn(offic
     office.become(None)
     service.lapse(office.session, agent.valid_until + timedelta(days=400))
     assert office.read(agent).state == "expired"
+
+
+def test_an_epoch_does_not_retire_while_an_agent_is_known_by_it_alone(office: Office) -> None:
+    agent = office.apply()
+    office.become(None)
+    subjects.rotate(office.session, office.config, "agent")
+    before = count_unmoved(office.session, "agent", 1)
+    with pytest.raises(Conflict) as caught:
+        subjects.retire(office.session, office.config, "agent", 1)
+    assert caught.value.code == "epoch_in_use"
+    other = office.world.member("agency")
+    for caller, refused in ((other, True), (office.agency, False)):
+        office.become(caller)
+        values = {"agent_id": agent.id, "subject": [{"epoch": 2, "token": token()}], "caller": caller}
+        if refused:
+            with pytest.raises(NotFound):
+                service.rekey(office.session, config=office.config, **values)
+        else:
+            service.rekey(office.session, config=office.config, **values)
+    office.become(None)
+    assert count_unmoved(office.session, "agent", 1) == before - 1
 
 
 def test_a_name_is_sealed_anew_when_the_master_key_changes(office: Office) -> None:

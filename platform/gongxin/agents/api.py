@@ -170,6 +170,25 @@ def claim(call: Call, body: dict[str, Any]) -> Answer:
 
 
 @blp.operation(
+    "agents.rekey_bulk",
+    "POST",
+    "/keys",
+    raw_body=ndjson.NDJSON,
+    raw_schema=ndjson.schema({"agent_id": examples.ID, "subject": examples.APPLICATION["subject"]}),
+    answer=ndjson.answered({"status": "done"}, examples.LINE_PROBLEM),
+    media=ndjson.NDJSON,
+)
+def rekey_bulk(call: Call) -> Answer:
+    """补登新密钥期 Add the tokens of a new epoch to one's own people, so that the old one can retire."""
+
+    def rekey(values: dict[str, Any]) -> dict[str, Any]:
+        service.rekey(call.session, config=call.runtime.config, caller=call.caller, **values)
+        return {"status": "done"}
+
+    return _lines(call, schemas.RekeyIn(), rekey)
+
+
+@blp.operation(
     "agents.history",
     "GET",
     "/<uuid:agent_id>/history",

@@ -82,6 +82,11 @@ class ClaimIn(Schema):
     licence = _text(64, required=True)
 
 
+class RekeyIn(Schema):
+    agent_id = Identifier(required=True)
+    subject = fields.List(fields.Nested(TokenIn), required=True, validate=validate.Length(1, 2))
+
+
 class RollIn(Schema):
     state = _word(rules.STATES[1:])
     expiring_days = fields.Integer(validate=validate.Range(0, 3660))

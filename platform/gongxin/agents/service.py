@@ -141,6 +141,16 @@ def claim(session: Session, *, caller: Caller, licence: str) -> Agent:
     return queries.get_agent(session, agent_id)
 
 
+def rekey(
+    session: Session, *, config: Config, agent_id: uuid.UUID, subject: list[dict[str, Any]], caller: Caller
+) -> None:
+    """Adds the keys of new epochs to one of the agency's own people, so that the old one can retire. The keys that are
+    held stay. Raises NotFound for another's, Conflict where a token is another agent's."""
+    if queries.get_agent(session, agent_id).agency_id != caller.member_id:
+        raise queries.unknown()
+    queries.add_keys(session, agent_id, subjects.parse_subject(config, session, subject, DATA_SET))
+
+
 def lapse(session: Session, today: date) -> int:
     """A licence past its last day is suspended, and after the pack's grace expires; how many. A job: acts as the
     registry, can run twice."""

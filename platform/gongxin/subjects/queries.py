@@ -10,6 +10,11 @@ from sqlalchemy.orm import Session
 from .models import BudgetUse, SubjectEpoch
 from .rules import Epoch
 
+_AGENTS_KNOWN_ONLY_BY = text(
+    "select count(*) from agent_keys k where k.epoch = :epoch"
+    " and not exists (select from agent_keys o where o.agent_id = k.agent_id and o.epoch > k.epoch)"
+)
+
 
 def epochs(session: Session) -> list[Epoch]:
     """Every epoch that is not retired, by data set and number."""
@@ -40,10 +45,10 @@ def find_secret(session: Session, data_set: str, epoch: int) -> tuple[bytes, byt
 
 
 def count_unmoved(session: Session, data_set: str, epoch: int) -> int:
-    """Records known by this epoch's key alone. Only `debtor` has records yet; the count passes row-level security
-    through a function that returns nothing else."""
-    if data_set != "debtor":
-        return 0
+    """Records known by this epoch's key alone. For debtors the count passes row-level security through a function that
+    returns nothing else; agents the registry sees itself."""
+    if data_set == "agent":
+        return int(session.scalar(_AGENTS_KNOWN_ONLY_BY, {"epoch": epoch}) or 0)
     return int(session.scalar(text("select cases_known_only_by(:epoch)"), {"epoch": epoch}) or 0)
 
 

@@ -199,6 +199,7 @@ PERMISSIONS: dict[str, Permission] = {
         _row("agents.correct_entry", "agents.write", OVERSIGHT, "scp"),
         _row("agents.respond", "agents.write", ROLL_KEEPERS, "scp"),
         _row("agents.decide", "agents.write", ASSOCIATION, "scp"),
+        _row("agents.rekey_bulk", "agents.write", AGENCY, "scp"),
         _row("agents.check", "agents.check", AGENT_CHECKERS, "scp"),
         _row("agents.public_check", None),
         # disclosure
