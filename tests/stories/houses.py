@@ -105,13 +105,30 @@ class House:
 
     def kill_web(self) -> None:
         """kill -9 of gunicorn's master and of its workers."""
-        [web] = [child for child in self.registry.children if child.name == "web"]
-        os.killpg(web.process.pid, signal.SIGKILL)
-        web.process.wait()
-        self.registry.children.remove(web)
+        self._kill("web")
 
     def start_web(self) -> None:
         self.registry.start_web()
+
+    def kill_worker(self) -> None:
+        """kill -9 of the process of the jobs, the log's sequencer among them."""
+        self._kill("worker")
+
+    def start_worker(self) -> None:
+        self.registry.start_worker()
+
+    def worker_pid(self) -> int:
+        return self._child("worker").process.pid
+
+    def _child(self, name: str) -> processes.Child:
+        [child] = [child for child in self.registry.children if child.name == name]
+        return child
+
+    def _kill(self, name: str) -> None:
+        child = self._child(name)
+        os.killpg(child.process.pid, signal.SIGKILL)
+        child.process.wait()
+        self.registry.children.remove(child)
 
     def kill_database(self) -> None:
         """kill -9 of the postmaster; its backends go when they notice."""

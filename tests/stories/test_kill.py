@@ -2,19 +2,26 @@
 
 import csv
 import json
+import os
 import random
+import signal
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
+from gongxin.db import OWNER_ROLE
 from gongxin.disclosure import rules
 from gongxin_client import Identifier, NewCase, NotConnected, Registry, Unavailable
+from gongxin_client.heads import Memory, look
 from gongxin_client.importing import Report, import_cases
 from gongxin_client.profile import read as read_profile
 from gongxin_demo import province
@@ -23,6 +30,7 @@ from tests.stories.houses import House, house, until
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("story_kill")]
 ROWS, CHUNK = 2_400, 120
 ASKERS, PEOPLE = 3, 30
+SEQUENCER_KILLS = 3
 
 
 @pytest.fixture(autouse=True)
@@ -235,3 +243,73 @@ def test_every_answer_given_through_kills_of_web_and_database_has_its_record() -
         indexed = town.rows("select lookup_id::text, count(*) from lookup_subjects group by lookup_id")
         assert {found for found, _ in indexed} == set(held)
         assert {count for _, count in indexed} == {1}
+
+
+# --- the log --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def sight_of_sequencing(town: House) -> Iterator[Callable[[], bool]]:
+    """Whether the sequencer is in the middle of a transaction that gives leaves their places."""
+    url = town.owner_url.replace(f"+psycopg://{OWNER_ROLE}", "://postgres", 1)
+    busy = (
+        "select exists (select from pg_stat_activity where pid <> pg_backend_pid() and xact_start is not null"
+        " and (query ilike '%log_integrate%' or query ilike '%log_root%' or query ilike '%into log_checkpoints%'))"
+    )
+    with psycopg.connect(url, autocommit=True) as connection:
+        yield lambda: connection.execute(busy).fetchone() == (True,)
+
+
+def kill_in_the_middle(town: House, sequencing: Callable[[], bool]) -> None:
+    """kill -9 of the worker while its sequencer has a transaction open: it is frozen first, so that this is certain."""
+    pid = town.worker_pid()
+
+    def frozen() -> bool:
+        if not sequencing():
+            return False
+        os.kill(pid, signal.SIGSTOP)
+        time.sleep(0.05)
+        if sequencing():
+            return True
+        os.kill(pid, signal.SIGCONT)
+        return False
+
+    until(frozen, 15, "the sequencer at work")
+    town.kill_worker()
+
+
+def places(town: House) -> int:
+    [(count,)] = town.rows("select count(*) from log_leaves")
+    return int(count)
+
+
+def test_a_log_whose_sequencer_is_killed_under_load_holds_every_answer_and_is_what_was_signed() -> None:
+    with house("yunshan", "baifan", worker=True) as town, sight_of_sequencing(town) as sequencing:
+        cases, stop = open_books(town), threading.Event()
+        asker = Asker(town, cases, stop)
+        thread = threading.Thread(target=asker.run, daemon=True)
+        thread.start()
+        memory = Memory("", "")
+        with town.software("yunshan") as witness:
+            for _ in range(SEQUENCER_KILLS):
+                before = places(town)
+                until(lambda before=before: places(town) > before + 10, 15, "places of new leaves")
+                memory = look(memory, witness.head(), witness.reader)
+                kill_in_the_middle(town, sequencing)
+                town.start_worker()
+            stop.set()
+            thread.join(30)
+            assert asker.fault is None
+            assert not asker.failed, "a look-up failed for want of a sequencer"
+            assert len(asker.answers) > 10 * SEQUENCER_KILLS
+            until(lambda: town.rows("select count(*) from log_waiting") == [(0,)], 20, "every promise kept")
+            memory = look(memory, witness.head(), witness.reader)
+        size = places(town)
+        assert memory.seen is not None
+        assert memory.seen.size == size
+        assert town.rows("select min(leaf_index), max(leaf_index) from log_leaves") == [(0, size - 1)]
+        leaves = town.rows("select leaf_id::text from log_leaves where kind = 'lookup'")
+        assert asker.answers.keys() <= {leaf_id for (leaf_id,) in leaves}
+        verified = town.registry.operate("log", "verify")
+        assert (verified["difference"], verified["size"]) == (None, size)
+        assert verified["checkpoints"] == town.rows("select count(*) from log_checkpoints")[0][0]
