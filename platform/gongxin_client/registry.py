@@ -9,6 +9,7 @@ import httpx
 
 from . import profile as profiles
 from . import receipts
+from .agents import Agents
 from .auth import Connection
 from .cases import Cases
 from .evidence import EvidenceCalls
@@ -20,9 +21,9 @@ from .receipts import ReceiptKeys
 from .subjects import Subjects
 
 
-class Registry(Cases, EvidenceCalls, Log, Lookups, Members):
-    """Cases (`cases.py`), evidence (`evidence.py`), look-ups (`lookups.py`), members and keys (`members.py`), the
-    transparency log (`log.py`); safe for many threads.
+class Registry(Agents, Cases, EvidenceCalls, Log, Lookups, Members):
+    """Agents (`agents.py`), cases (`cases.py`), evidence (`evidence.py`), look-ups (`lookups.py`), members and keys
+    (`members.py`), the transparency log (`log.py`); safe for many threads.
 
     `transport` replaces the network (tests); `token_cache` keeps that many blind tokens in memory, none by default."""
 
