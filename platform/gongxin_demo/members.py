@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from gongxin import clock
+from gongxin.access import queries as access_queries
 from gongxin.access import service as access
 from gongxin.db import transaction
 from gongxin.members import queries, rules, service
@@ -36,7 +37,8 @@ def admit_all(engine: Engine, folder: Path, issuer: str) -> dict[str, Admitted]:
 
 
 def admit(engine: Engine, institution: Institution, folder: Path, issuer: str) -> Admitted:
-    """One institution, in one transaction. Its client is made anew where its profile is lost."""
+    """One institution, in one transaction. Its client is made anew where its profile is lost, or is of a version that
+    could do less."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / profile.DEFAULT_NAME
     with transaction(engine) as session:
@@ -44,7 +46,7 @@ def admit(engine: Engine, institution: Institution, folder: Path, issuer: str) -
         if member.state != "active":
             # Also where a day was cut off while it was suspended.
             service.change_state(session, member.id, state="active", reason="准入 admitted", changed_by=_OPERATOR)
-        client_id = _client_of(path, str(member.id)) or _make_client(session, member, folder)
+        client_id = _client_of(session, path, member) or _make_client(session, member, folder)
         member_id = str(member.id)
     # Written after the commit: a profile names a client that exists.
     _write_profile(path, issuer, client_id, member_id)
@@ -79,20 +81,26 @@ def _make_client(session: Session, member: Member, folder: Path) -> str:
     path = folder / "key.pem"
     path.unlink(missing_ok=True)
     keys.save(made, path)
-    scopes = sorted({row.scope for row in PERMISSIONS.values() if row.scope and member.kind in row.kinds})
     client = access.create_client(
-        session, member_id=member.id, name="demo", auth_method="private_key_jwt", scopes=scopes
+        session, member_id=member.id, name="demo", auth_method="private_key_jwt", scopes=_scopes(member)
     )
     access.add_key(session, client.id, keys.public_jwk(made.jwk))
     return str(client.id)
 
 
-def _client_of(path: Path, member_id: str) -> str | None:
-    """The client of a profile that is there and is this member's."""
+def _scopes(member: Member) -> list[str]:
+    return sorted({row.scope for row in PERMISSIONS.values() if row.scope and member.kind in row.kinds})
+
+
+def _client_of(session: Session, path: Path, member: Member) -> str | None:
+    """The client of a profile that is there, is this member's, and may do all that its kind can do today."""
     if not path.exists():
         return None
     found = profile.read(path, {})
-    return found.client_id if found.member_id == member_id else None
+    if found.member_id != str(member.id):
+        return None
+    held = {str(client.id): client.scopes for client in access_queries.clients(session, member_id=member.id)}
+    return found.client_id if set(_scopes(member)) <= set(held.get(found.client_id, ())) else None
 
 
 def _write_profile(path: Path, issuer: str, client_id: str, member_id: str) -> None:

@@ -12,7 +12,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.stories.houses import ROOT, data_folder, environment, free_port, left_running, until
+from gongxin_client.profile import read as read_profile
+from gongxin_demo import members
+from tests.stories.houses import ROOT, data_folder, environment, free_port, house, left_running, until
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("story_day")]
 CASES = "120"
@@ -105,3 +107,19 @@ def test_a_configuration_that_is_refused_says_which_and_starts_nothing() -> None
         assert played.returncode == 1
         assert "GONGXIN_TOKEN_SECONDS" in played.stdout
         assert left_running(folder) == []
+
+
+def test_a_member_that_an_older_version_admitted_can_do_what_its_kind_can_do_today(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(members, "_scopes", lambda member: ["cases.read"])
+    with house("yunshan") as town, town.engine() as engine:
+        monkeypatch.undo()
+        bank, issuer = town.members["yunshan"], town.registry.address
+        clients = []
+        for _ in range(3):
+            clients.append(read_profile(bank.profile, {}).client_id)
+            assert members.admit(engine, bank.institution, bank.profile.parent, issuer) == bank
+        assert clients[0] != clients[1] == clients[2]
+        with town.software("yunshan") as software:
+            assert list(software.own_evidence()) == []
