@@ -10,6 +10,7 @@ from .access import clients, keys
 from .agents import agents
 from .db import db
 from .disclosure import policy
+from .fund import fund
 from .log import log
 from .members import members
 from .serve import serve, worker
@@ -25,6 +26,6 @@ def main() -> None:
         logs.configure()
 
 
-for command in (agents, clients, db, epochs, keys, log, members, policy, serve, spec, worker):
+for command in (agents, clients, db, epochs, fund, keys, log, members, policy, serve, spec, worker):
     main.add_command(command)
 log.add_command(stamp)
