@@ -413,8 +413,9 @@ def test_a_closed_period_is_frozen_carried_forward_and_signed(fund: Fund, runtim
         {"a": queries.get_account(fund.session, fund.codes["cash"]).id, "p": following.number},
     )
     assert kept == 380
-    key = access.public_jwks(fund.session, "receipt")["keys"][-1]
     assert period.trial_balance is not None
+    kid = jwt.get_unverified_header(period.trial_balance)["kid"]
+    key = next(key for key in access.public_jwks(fund.session, "receipt")["keys"] if key["kid"] == kid)
     claims = jwt.decode(period.trial_balance, jwt.PyJWK(key), algorithms=["EdDSA"])
     assert claims["period"] == period.number
     assert {total["closing_fen"] for total in claims["totals"].values()} == {0}
