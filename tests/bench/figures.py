@@ -289,6 +289,7 @@ def _ask_seconds(registry: Registry) -> float:
         parameters = (
             ids.new_id(), now, now, registry.agency.member_id, registry.agency.client_id, "contact",
             json.dumps([str(registry.case_id(number))]), registry.subject_key(number), 1, [], None, '["result"]', 1,
+            os.urandom(32), bytes(32),
         )  # fmt: skip
         started = time.perf_counter()
         if disclosure.ask(registry.engine, parameters) == [0]:
