@@ -23,6 +23,9 @@ RECORD = {"what": "一件事", "n": 1}
 @pytest.fixture
 def log(session: Session, config: Config) -> Session:
     service.start(session, config)
+    # What other tests have left waiting has its place before a test begins.
+    while service.sequence(session, config):
+        pass
     return session
 
 
