@@ -27,9 +27,11 @@ def log(server: str, config: Config) -> Iterator[OwnLog]:
         yield made
 
 
-def sequencer(config: Config, seed: int, appends: bool) -> None:
-    """A registry process that appends and sequences for ever."""
+def sequencer(config: Config, seed: int, appends: bool, connected: int) -> None:
+    """A registry process that appends and sequences for ever, once it has told that it is connected."""
     engine, chance = make_engine(config.database_url, pool_size=1), random.Random(seed)
+    with engine.connect():
+        os.write(connected, b".")
     while True:
         if appends:
             with transaction(engine) as session:
@@ -61,18 +63,24 @@ def test_sequencers_killed_at_any_instruction_leave_neither_gap_nor_fork(log: Ow
     chance = random.Random(20261124)
     promised = log.append(50)
     began = time.monotonic()
+    told, connected = os.pipe()
     for kill in range(KILLS):
         rivals = [
-            FORK.Process(target=sequencer, args=(log.config, kill * 2 + n, n == 0), daemon=True) for n in range(2)
+            FORK.Process(target=sequencer, args=(log.config, kill * 2 + n, n == 0, connected), daemon=True)
+            for n in range(2)
         ]
         for rival in rivals:
             rival.start()
+        for _ in rivals:
+            os.read(told, 1)
         # Past the connecting, then anywhere: between statements, inside one, before and after the commit.
-        time.sleep(0.02 + chance.random() * 0.06)
+        time.sleep(chance.random() * 0.06)
         for rival in rivals:
             os.kill(rival.pid or 0, signal.SIGKILL)
         for rival in rivals:
             rival.join(10)
+    os.close(told)
+    os.close(connected)
     print(f"{KILLS} rounds of two in {time.monotonic() - began:.0f} s")
     _wait_for_the_dead(log)
     while log.sequence():
