@@ -28,6 +28,10 @@ env-dev: .venv/.env-dev
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+.venv/.env-bench: .venv/.env-dev requirements-bench.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-bench.lock
+	@touch $@
+
 test: env-dev
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup; found=$$?; \
 	GONGXIN_DATA_DIR=var/test $(BIN)/gongxin db stop; exit $$found
@@ -39,7 +43,7 @@ sure: env-dev
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/rules -n $(WORKERS)
 
-bench: env-dev
+bench: .venv/.env-bench
 	@$(BIN)/python -m tests.bench $(ONLY)
 
 spec: env
@@ -49,6 +53,7 @@ docs: spec
 
 lock:
 	@uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements-dev.lock
+	@uv pip compile pyproject.toml --group build --group dev --group bench -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements-bench.lock
 	@uv pip compile pyproject.toml --group build -c requirements-dev.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -q -o requirements.lock
 
 clean:
