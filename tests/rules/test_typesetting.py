@@ -80,7 +80,7 @@ def test_no_template_can_read_outside_the_package(template: Path) -> None:
     outside = template.with_name("outside.typ")
     outside.write_text('#read("/../../pyproject.toml")', encoding="utf-8")
     try:
-        with pytest.raises(Exception, match="escape|outside|not found|access"):
+        with pytest.raises(Exception, match=r"escape|outside|not found|access"):
             typesetting.pdf(outside, data={}, made_at=MADE)
     finally:
         outside.unlink()

@@ -1,9 +1,9 @@
 """排版 Typesetting: what is printed (a licence card, the fund's disclosure, a contract) as PDF.
 
-A package keeps its templates (Typst) under its own `templates/`; each begins with `#import "/typesetting/common.typ": *`
-and reads its figures and words from `data`. Made so that the same input gives the same octets: our own fonts and none of
-the system's, no clock, no network, no packages from outside. The output is PDF/A-2b (ISO 19005-2): fonts embedded, no
-script, no link that loads something.
+A package keeps its templates (Typst) under its own `templates/`; each begins with
+`#import "/typesetting/common.typ": *` and reads its figures and words from `data`. Made so that the same input gives the
+same octets: our own fonts and none of the system's, no clock, no network, no packages from outside. The output is
+PDF/A-2b (ISO 19005-2): fonts embedded, no script, no link that loads something.
 """
 
 import json
@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import segno
 import typst
@@ -22,7 +22,7 @@ from ..errors import Invalid
 
 PACKAGE = Path(__file__).resolve().parents[1]
 FONTS = Path(__file__).with_name("fonts")
-STANDARD = "a-2b"
+STANDARD: Final = "a-2b"
 
 
 class GlyphMissing(Invalid):
