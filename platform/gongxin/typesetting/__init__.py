@@ -1,8 +1,8 @@
 """排版 Typesetting: what is printed (a licence card, the fund's disclosure, a contract) as PDF.
 
 A package keeps its templates (Typst) under its own `templates/`; each begins with
-`#import "/typesetting/common.typ": *` and reads its figures and words from `data`. Made so that the same input gives the
-same octets: our own fonts and none of the system's, no clock, no network, no packages from outside. The output is
+`#import "/typesetting/common.typ": *` and reads its figures and words from `data`. Made so that the same input gives
+the same octets: our own fonts and none of the system's, no clock, no network, no packages from outside. The output is
 PDF/A-2b (ISO 19005-2): fonts embedded, no script, no link that loads something.
 """
 
