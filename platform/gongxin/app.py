@@ -13,7 +13,6 @@ from . import clock, embedded, ids, logs
 from .access import api as access_api
 from .access import service as access_service
 from .agents import api as agents_api
-from .agents import api_records as agent_records_api
 from .cases import api as cases_api
 from .config import Config, load
 from .db import make_engine
@@ -39,7 +38,6 @@ BLUEPRINTS = (
     *disclosure_api.BLUEPRINTS,
     *evidence_api.BLUEPRINTS,
     *agents_api.BLUEPRINTS,
-    *agent_records_api.BLUEPRINTS,
     *fund_api.BLUEPRINTS,
 )
 

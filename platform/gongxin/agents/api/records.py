@@ -7,7 +7,8 @@ from gongxin import clock
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
-from . import examples, grading, records, schemas
+from .. import examples, grading, records
+from ..schemas import records as schemas
 
 blp = Blueprint("agent_records", url_prefix="/v1/agents", description="信用档案 Credit records of agents")
 BLUEPRINTS = (blp,)

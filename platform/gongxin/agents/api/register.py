@@ -1,28 +1,24 @@
-"""Agents: parse, call, return. Hours and results come in lines, each with its own outcome."""
+"""The register of agents: parse, call, return."""
 
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from flask import request
-from marshmallow import Schema, ValidationError
-from sqlalchemy.exc import DBAPIError
 
 from gongxin import clock
-from gongxin.errors import GongxinError, NotFound
 from gongxin.members import queries as members
-from gongxin.pii import refuse_pii
-from gongxin.web import etags, guards, ndjson, paging, problems
-from gongxin.web.blueprint import Answer, Blueprint, Call, invalid
+from gongxin.web import etags, ndjson, paging
+from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
-from . import checks, examples, identities, queries, rules, schemas, service, training
-from .models import Agent
+from .. import examples, identities, queries, service
+from ..models import Agent
+from ..schemas import register as schemas
+from .lines import each_line
 
-blp = Blueprint("agents", url_prefix="/v1/agents", description="催收员 Agents: licences, certificates, checks")
-public_blp = Blueprint("public_check", url_prefix="/check", description="公开核验 The public check of a licence")
-BLUEPRINTS = (blp, public_blp)
+blp = Blueprint("agents", url_prefix="/v1/agents", description="催收员 Agents: the register of licences")
+BLUEPRINTS = (blp,)
 
 # What a race can reach past the rules.
 _MEANWHILE = ("agent_changed_meanwhile", "此人的状态刚被他人变更", "Another change of the agent came first")
@@ -47,26 +43,8 @@ CONSTRAINTS.update(
             "此人已在申请中或持有执照",
             "The person is applied for or licensed already",
         ),
-        "uq_training_hours_agent_id_course_completed_on": (
-            "hours_recorded",
-            "当日该课程学时已登记",
-            "Hours of this course are recorded for that day",
-        ),
-        "uq_examinations_agent_id_level_sat_on": (
-            "examination_recorded",
-            "当日该级考试已登记",
-            "An examination of this level is recorded for that day",
-        ),
-        "examinations_own_agency": (
-            "examiner_of_own_agency",
-            "考官不得考核本机构人员",
-            "Nobody examines the people of their own agency",
-        ),
     }
 )
-
-
-# --- the register ---------------------------------------------------------------------------------------------------
 
 
 # Closed forms but for the name, which `rules` guards.
@@ -185,7 +163,7 @@ def rekey_bulk(call: Call) -> Answer:
         service.rekey(call.session, config=call.runtime.config, caller=call.caller, **values)
         return {"status": "done"}
 
-    return _lines(call, schemas.RekeyIn(), rekey)
+    return each_line(call, schemas.RekeyIn(), rekey)
 
 
 @blp.operation(
@@ -208,132 +186,3 @@ def _answer(call: Call, agent: Agent, headers: dict[str, str] | None = None) -> 
     agency = members.get_member(call.session, agent.agency_id)
     out = schemas.agent_out(agent, agency_state=agency.state, today=clock.today_in_china())
     return Answer(out, headers={"ETag": etags.tag(agent.version)} | (headers or {}))
-
-
-# --- training -------------------------------------------------------------------------------------------------------
-
-
-@blp.operation("agents.training_rules", "GET", "/training-rules", answer={"type": "object"}, example=rules.pack())
-def training_rules(call: Call) -> Answer:
-    """培训与证书规则 The rule pack of courses, hours, marks, terms and bars, with its source."""
-    return Answer(rules.pack(), headers={"Cache-Control": "public, max-age=60"})
-
-
-@blp.operation(
-    "agents.training",
-    "GET",
-    "/<uuid:agent_id>/training",
-    answer=schemas.TrainingOut,
-    example={"certificates": [examples.CERTIFICATE], "hours": {"law": 16, "privacy": 8, "talk": 16}},
-)
-def trained(call: Call, agent_id: uuid.UUID) -> dict[str, Any]:
-    """学时与证书 Hours by course and certificates."""
-    queries.get_agent(call.session, agent_id)
-    return {
-        "certificates": [schemas.certificate_out(each) for each in queries.certificates(call.session, agent_id)],
-        "hours": queries.hours(call.session, agent_id),
-    }
-
-
-@blp.operation(
-    "agents.record_hours",
-    "POST",
-    "/training",
-    raw_body=ndjson.NDJSON,
-    raw_schema=ndjson.schema(examples.HOURS),
-    answer=ndjson.answered({"status": "recorded"}, examples.LINE_PROBLEM),
-    media=ndjson.NDJSON,
-)
-def record_hours(call: Call) -> Answer:
-    """登记学时 Record hours attended, up to 10,000 lines; each answers `recorded` or `refused`."""
-
-    def record(values: dict[str, Any]) -> dict[str, Any]:
-        training.record_hours(call.session, **values)
-        return {"status": "recorded"}
-
-    return _lines(call, schemas.HoursIn(), record)
-
-
-@blp.operation(
-    "agents.record_examinations",
-    "POST",
-    "/examinations",
-    raw_body=ndjson.NDJSON,
-    raw_schema=ndjson.schema(examples.EXAMINATION),
-    answer=ndjson.answered(
-        {"status": "passed", "certificate_id": examples.ID, "valid_until": "2028-11-23"}, examples.LINE_PROBLEM
-    ),
-    media=ndjson.NDJSON,
-)
-def record_examinations(call: Call) -> Answer:
-    """登记考试成绩 Record results, up to 10,000 lines; `passed` gives the certificate, `failed` none."""
-
-    def record(values: dict[str, Any]) -> dict[str, Any]:
-        made = training.record_examination(call.session, **values)
-        if made is None:
-            return {"status": "failed"}
-        return {"status": "passed", "certificate_id": str(made.id), "valid_until": made.valid_until.isoformat()}
-
-    return _lines(call, schemas.ExaminationIn(), record)
-
-
-def _lines(call: Call, schema: Schema, record: Callable[[dict[str, Any]], dict[str, Any]]) -> Answer:
-    """Each line in a savepoint of its own, so that what one is refused for leaves the others."""
-    told = []
-    for at, raw in enumerate(ndjson.split(request, call.runtime.config), 1):
-        try:
-            value = ndjson.parse(raw, call.runtime.config.max_json_depth)
-            refuse_pii(value)
-            with call.session.begin_nested():
-                told.append({"line": at} | record(_load(schema, value)))
-        except GongxinError as refusal:
-            told.append({"line": at, "status": "refused", "problem": ndjson.problem(refusal)})
-        except DBAPIError as error:
-            known = problems.translate(error)
-            if known is None or error.connection_invalidated:
-                raise
-            told.append({"line": at, "status": "refused", "problem": ndjson.problem(known)})
-    return ndjson.answer(told)
-
-
-def _load(schema: Schema, value: Any) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = schema.load(value)
-    except ValidationError as fault:
-        raise invalid(fault.messages) from fault
-    return found
-
-
-# --- checks ---------------------------------------------------------------------------------------------------------
-
-
-@blp.operation(
-    "agents.check",
-    "POST",
-    "/checks",
-    body=schemas.ChecksIn,
-    answer=schemas.ChecksOut,
-    walk=False,
-    body_example=examples.CHECKS,
-    example=examples.CHECKED,
-)
-def check(call: Call, body: dict[str, Any]) -> dict[str, Any]:
-    """核验 Check up to 1,000 people by licence number or blind token, in one signed answer that is recorded.
-
-    Banks ask before placing, agencies before hiring and with the applicant's consent on file, the association and
-    regulators in supervision. `blacklist` is `not_available` until there is one, and never reads as clear."""
-    config = call.runtime.config
-    as_sent = guards.read_json(request, config.max_body_bytes, config.max_json_depth, walk=False)
-    return checks.check(
-        call.runtime, call.session, call.caller, purpose=body["purpose"], items=body["items"], body=as_sent
-    )
-
-
-@public_blp.operation("agents.public_check", "GET", "/<licence>", answer=schemas.PublicOut, example=examples.PUBLIC)
-def public_check(call: Call, licence: str) -> Answer:
-    """公开核验 What anyone may know of a licence: its state, agency, validity, certificate. Nothing else, and no list.
-
-    A number that is ill written, unknown or not granted answers alike."""
-    if len(licence) > 64:
-        raise NotFound("licence_not_found")
-    return Answer(checks.public(call.session, licence), headers={"Cache-Control": "no-store"})

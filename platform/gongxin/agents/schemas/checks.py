@@ -1,0 +1,95 @@
+"""Checks over the wire, and what the public gets."""
+
+from marshmallow import Schema, fields, validate
+
+from gongxin.subjects.schemas import TokenIn
+
+from .. import rules
+from .fields import DAY_OUT, REFERENCE, RFC3339, UUID, pattern, text, word
+
+
+class CheckItemIn(Schema):
+    """Exactly one of `licence` and `subject`; `consent` in a check before hiring."""
+
+    licence = text(64)
+    subject = fields.List(fields.Nested(TokenIn), validate=validate.Length(1, 2))
+    consent = pattern(REFERENCE)
+
+
+class ChecksIn(Schema):
+    purpose = word(tuple(rules.PURPOSES), required=True)
+    items = fields.List(fields.Nested(CheckItemIn), required=True, validate=validate.Length(1, 1000))
+
+
+class LicenceOut(Schema):
+    number = fields.String(required=True)
+    state = word(rules.STATES, required=True)
+    valid_from = fields.String(required=True, allow_none=True, metadata=DAY_OUT)
+    valid_until = fields.String(required=True, allow_none=True, metadata=DAY_OUT)
+
+
+class AgencyOut(Schema):
+    member_id = fields.String(required=True, metadata=UUID)
+    name_zh = fields.String(required=True)
+    name_en = fields.String(required=True, allow_none=True)
+    state = fields.String(required=True)
+
+
+class HeldOut(Schema):
+    level = word(rules.LEVELS, required=True)
+    issued_on = fields.String(required=True, metadata=DAY_OUT)
+    valid_until = fields.String(required=True, metadata=DAY_OUT)
+    in_force = fields.Boolean(required=True)
+
+
+class TransferOut(Schema):
+    released = fields.Boolean(required=True)
+
+
+class BarOut(Schema):
+    barred_until = fields.String(required=True, allow_none=True, metadata=DAY_OUT)
+
+
+class CreditOut(Schema):
+    """`points` in hundredths; `contested`: entries under objection."""
+
+    grade = word(("A", "B", "C", "D"), required=True)
+    points = fields.Integer(required=True)
+    rules_version = fields.Integer(required=True)
+    contested = fields.Integer(required=True)
+
+
+class CheckOut(Schema):
+    """`found` false: no licence under that number or key. What is not for this purpose is left out."""
+
+    found = fields.Boolean(required=True)
+    may_work = fields.Boolean(required=True)
+    licence = fields.Nested(LicenceOut)
+    agency = fields.Nested(AgencyOut)
+    certificates = fields.List(fields.Nested(HeldOut))
+    record = fields.Nested(CreditOut)
+    blacklist = word((rules.BLACKLIST_UNKNOWN,))
+    transfer = fields.Nested(TransferOut)
+    bar = fields.Nested(BarOut)
+
+
+class ChecksOut(Schema):
+    check_id = fields.String(required=True, metadata=UUID)
+    purpose = word(tuple(rules.PURPOSES), required=True)
+    rules_version = fields.Integer(required=True)
+    as_of = fields.String(required=True, metadata=RFC3339)
+    fresh_until = fields.String(required=True, metadata=RFC3339)
+    answers = fields.List(fields.Nested(CheckOut), required=True)
+    receipt = fields.String(required=True)
+
+
+class PublicOut(Schema):
+    licence = fields.String(required=True)
+    state = word(rules.PUBLIC_STATES, required=True)
+    may_work = fields.Boolean(required=True)
+    agency_zh = fields.String(required=True)
+    agency_en = fields.String(required=True, allow_none=True)
+    valid_from = fields.String(required=True, allow_none=True, metadata=DAY_OUT)
+    valid_until = fields.String(required=True, allow_none=True, metadata=DAY_OUT)
+    certificate = word(rules.LEVELS, required=True, allow_none=True)
+    as_of = fields.String(required=True, metadata=RFC3339)
