@@ -3,7 +3,7 @@
 | 中文 | here | meaning |
 |---|---|---|
 | 合同范本 | template | standard text in versions, Chinese and English side by side, adopted by the association |
-| 条款、锁定条款 | clause, locked | what a contract may not change; deviations from the others are listed with their reason |
+| 条款、锁定条款 | clause, locked | what no contract may change; deviations from the others are listed with a reason |
 | 封面 | cover | the typed facts of one contract: parties, scope, fees, term, bank, contacts |
 | 费率模型 | fee model | `fees/`: tiers by age, round, amount |
 | 佣金上限 | cap | `caps/`: bitemporal data with authority and citation |
