@@ -18,6 +18,7 @@ from .agents import service as agents
 from .cases import service as cases
 from .config import Config
 from .db import transaction
+from .delivery import service as delivery
 from .disclosure import service as disclosure
 from .logs import log
 from .transparency import service as transparency
@@ -87,13 +88,17 @@ JOBS: tuple[Job, ...] = (
     Job("warn_of_expiring_keys", 86_400, _warn_of_keys),
     Job("expire_mandates", 60, _expire_mandates, portion=500),
     Job("apply_due_events", 60, _apply_due_events, portion=500),
+    Job("forget_events", 3600, delivery.forget, portion=delivery.PORTION),
     Job("lapse_licences", 60, _lapse_licences, portion=agents.PORTION),
 )
 
 
 # What must not wait for any other job: the log's maximum merge delay is a second. Runs beside the others, under a lease
 # of its own; the database itself keeps two sequencers from forking the log.
-PROMPT_JOBS: tuple[Job, ...] = (Job("sequence_log", 0.2, transparency.sequence, portion=transparency.PORTION),)
+PROMPT_JOBS: tuple[Job, ...] = (
+    Job("sequence_log", 0.2, transparency.sequence, portion=transparency.PORTION),
+    Job("sequence_events", 0.2, delivery.sequence, portion=delivery.PORTION),
+)
 
 
 def run_once(engine: Engine, config: Config, job: Job) -> int:

@@ -11,6 +11,7 @@ for _package in (
     "members.models",
     "access.models",
     "subjects.models",
+    "delivery.models",
     "cases.models",
     "disclosure.models",
     "evidence.models",
