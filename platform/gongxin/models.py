@@ -16,6 +16,7 @@ for _package in (
     "disclosure.models",
     "evidence.models",
     "fund.ledger.models",
+    "fund.bank.models",
     "agents.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
