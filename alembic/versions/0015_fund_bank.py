@@ -102,7 +102,7 @@ def _tables() -> None:
             state text not null default 'open', made_at timestamptz not null, changed_at timestamptz not null,
             constraint pk_fund_expected primary key (id),
             constraint uq_fund_expected_reference unique (reference),
-            constraint uq_fund_expected_source_kind unique (source_kind, source_id),
+            constraint uq_fund_expected_source_kind_source_id unique (source_kind, source_id),
             constraint fk_fund_expected_payer_id foreign key (payer_id) references members (id),
             constraint ck_fund_expected_source_kind check (source_kind ~ '^[a-z][a-z_]{{0,31}}$'),
             constraint ck_fund_expected_reference check (reference ~ '^[A-Z0-9-]{{6,35}}$'),
@@ -225,7 +225,8 @@ def _expected_moves() -> None:
 
 def _policies() -> None:
     _run(
-        "create trigger append_only before update or delete on fund_payees for each row execute function refuse_change()"
+        "create trigger append_only before update or delete on fund_payees"
+        " for each row execute function refuse_change()"
     )
     for table in ("fund_payee_details", "fund_instructions", "fund_expected"):
         _run(f"create trigger stays before delete on {table} for each row execute function fund_stays()")

@@ -259,7 +259,7 @@ _AWAITED = {
         ({"kind": "'Levy'"}, "ck_fund_expected_source_kind"),
         ({"reference": "'abc'"}, "ck_fund_expected_reference"),
         ({"reference": "reference"}, "uq_fund_expected_reference"),
-        ({"kind": "source_kind", "source": "source_id"}, "uq_fund_expected_source_kind"),
+        ({"kind": "source_kind", "source": "source_id"}, "uq_fund_expected_source_kind_source_id"),
         ({"amount": "0"}, "ck_fund_expected_amount"),
         ({"received": "1"}, "fund_expected_begin"),
         ({"state": "'met'"}, "fund_expected_begin"),

@@ -1,5 +1,5 @@
-"""Who is told what the bank did. Each part of the fund registers for its purposes (payments) and kinds (receipts) as the
-application is put together; it is told in the transaction that settles the bank's line."""
+"""Who is told what the bank did. Each part of the fund registers for its purposes (payments) and kinds (receipts) as
+the application is put together; it is told in the transaction that settles the bank's line."""
 
 import uuid
 from collections.abc import Callable
