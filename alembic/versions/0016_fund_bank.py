@@ -5,8 +5,8 @@ the amount of its hold, and one source is paid once."""
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0016"
+down_revision = "0015"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _KIND = "(select gongxin_kind())"
