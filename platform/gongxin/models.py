@@ -18,6 +18,8 @@ for _package in (
     "fund.ledger.models",
     "fund.bank.models",
     "agents.models",
+    "contracts.caps.models",
+    "contracts.standard.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

@@ -19,6 +19,7 @@ KINDS = frozenset(
         "member_state", "agreement", "client_key", "policy", "case_event", "court_event", "lookup", "subject_access",
         "epoch", "erasure", "evidence", "evidence_batch", "custody", "fund_entry", "fund_period",
         "agent_state", "certificate", "agent_check", "agent_record",
+        "fee_cap", "contract_template", "contract", "recovery", "statement",
     }
 )  # fmt: skip
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")

@@ -29,6 +29,7 @@ NAMES_NO_CALLER: dict[str, str] = {
     "certificates.own": _AGENTS,
     "examinations.own": _AGENTS,
     "training_hours.own": _AGENTS,
+    "fee_caps.anyone": "caps are everybody's to read; only the association records them",
     "client_keys.own": "follows the clients that the caller may see, by the policy of clients",
     "disclosure_policies.read": "the policy in force is published",
     "log_checkpoints.read": "what the log signed is public",
