@@ -31,7 +31,7 @@ def a_recording_is_registered(day: Day) -> None:
     ) as says:
         _record(path)
         says(f"$ gongxin-member evidence add {path.name} --case …{case_id[-12:]}")
-        told = day.type("chenyu", "evidence", "add", str(path), "--case", case_id, "--device", "PBX-03", "--sm3")
+        told = day.type("chenyu", "evidence", "add", str(path), "--case", case_id, "--device", "PBX-03")
         expect((told["created"], told["refused"]) == (1, 0), "未登记", "it was not registered")
         [evidence] = agency.own_evidence(sha256=fingerprint(path).sha256)
         says(
@@ -77,7 +77,7 @@ def the_recording_is_proven(day: Day) -> None:
     """The agency hands over file, proof and report; the court repeats it with keys it has from elsewhere, offline."""
     path = recording(day)
     with day.screen.step(day.name("chenyu"), "为录音取得证明", "fetches what proves the recording") as says:
-        proofs.save(proofs.prove(day.software["chenyu"], path, sm3=True), _proof(path))
+        proofs.save(proofs.prove(day.software["chenyu"], path), _proof(path))
         says(f"{_proof(path).name}，{_proof(path).stat().st_size:,} 字节", f"{_proof(path).stat().st_size:,} bytes")
     with day.screen.step(day.name("court-1"), "离线核验，写出报告", "verifies it offline and has the report") as says:
         says(f"$ gongxin-member evidence report {path.name} --log-key … --witness … --tsa-certificate …")
@@ -113,7 +113,7 @@ def _report(day: Day, path: Path) -> tuple[int, dict[str, Any]]:
     trust = logbook.trust(day)
     keys = [f"--log-key={key}" for key in trust.log] + [f"--witness={vkey}" for vkey in day.witnesses]
     done = subprocess.run(
-        [sys.executable, "-m", "gongxin_client", "evidence", "report", str(path), *keys, "--sm3",
+        [sys.executable, "-m", "gongxin_client", "evidence", "report", str(path), *keys,
          "--tsa-certificate", str(day.town.stamping_root), "--profile", str(path.with_name("none.toml")), "--json"],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip

@@ -20,7 +20,7 @@ from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.disclosure import leaves, questions
 from gongxin.disclosure import service as disclosure
-from gongxin.errors import Forbidden
+from gongxin.errors import Forbidden, TooMany
 from gongxin.subjects import service as subjects
 from gongxin.transparency import queries
 from gongxin.transparency import service as transparency
@@ -297,16 +297,44 @@ def test_there_is_no_asking_without_the_leaf(runtime: Runtime) -> None:
         assert getattr(caught.value.orig, "sqlstate", "") == "42501"
 
 
-def test_a_refused_question_has_no_leaf(runtime: Runtime, world: World) -> None:
+def test_a_refused_question_leaves_its_record_and_a_leaf_that_tells_the_refusal(
+    runtime: Runtime, world: World
+) -> None:
     bank, tok = world.member("bank", budgets={"contact": 5}), token()
     body = {"purpose": "placement", "subject": subject(tok), "ground": {"case_id": str(world.case(bank, tok))}}
-    with pytest.raises(Forbidden):
+    with pytest.raises(Forbidden) as caught:
+        send(runtime, bank, body)
+    with transaction(runtime.engine) as session:
+        refused = session.execute(text("select * from lookups where member_id = :m"), {"m": bank.member_id}).one()
+        kind, record = leaf(session, str(refused.id))
+    assert kind == "lookup"
+    assert record == {
+        "asked_at": transparency.moment(refused.asked_at),
+        "fields": [],
+        "lookup_id": str(refused.id),
+        "member_id": str(bank.member_id),
+        "outcomes": [],
+        "policy_version": refused.policy_version,
+        "purpose": "placement",
+        "question": b64u(digest(body)),
+        "refusal": caught.value.code,
+    }
+
+
+def test_a_question_refused_over_budget_has_its_leaf_too_and_the_asker_is_told_no_identifier(
+    runtime: Runtime, world: World
+) -> None:
+    bank, tok = world.member("bank", budgets={"contact": 1}), token()
+    body = {"purpose": "contact", "subject": subject(tok), "ground": {"case_id": str(world.case(bank, tok))}}
+    send(runtime, bank, body)
+    with pytest.raises(TooMany) as caught:
         send(runtime, bank, body)
     with transaction(runtime.engine) as session:
         refused = session.execute(
-            text("select id from lookups where member_id = :m"), {"m": bank.member_id}
+            text("select id from lookups where member_id = :m and refusal is not null"), {"m": bank.member_id}
         ).scalar_one()
-        assert queries.find_waiting(session, refused) is None
+        assert leaf(session, str(refused))[1]["refusal"] == caught.value.code
+    assert str(refused) not in f"{caught.value.extra} {caught.value}"
 
 
 def test_what_a_subject_was_told_has_a_leaf_that_its_receipt_names(runtime: Runtime, world: World) -> None:

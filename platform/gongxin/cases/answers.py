@@ -16,10 +16,6 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def etag(case: Case) -> str:
-    return f'"{case.version}"'
-
-
 def case_out(case: Case, references: Iterable[CaseReference]) -> dict[str, Any]:
     return {
         "case_id": str(case.id),

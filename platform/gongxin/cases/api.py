@@ -1,6 +1,5 @@
 """Cases: parse, call, return. Bulk operations take and give NDJSON, a line for a line."""
 
-import re
 import uuid
 from datetime import datetime
 from typing import Any
@@ -9,11 +8,11 @@ from flask import request
 
 from gongxin.errors import Invalid, PreconditionRequired
 from gongxin.pii import refuse_pii
-from gongxin.web import guards, ndjson, paging
+from gongxin.web import etags, guards, ndjson, paging
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
-from . import answers, examples, lines, schemas, service
+from . import examples, lines, schemas, service
 from .service.asserting import Assertion
 
 cases_blp = Blueprint("cases", url_prefix="/v1/cases", description="案件 Cases")
@@ -35,7 +34,6 @@ CONSTRAINTS.update(
         "cases_agency": ("agency_not_found", "案件只能委托给受托机构", "A case is placed with an agency"),
     }
 )
-_TAG = re.compile(r'"(\d{1,9})"')
 
 
 def _lines_out(**accepted: Any) -> dict[str, Any]:
@@ -74,7 +72,7 @@ def register(call: Call) -> Answer:
         refuse_pii(body)
         raise
     case, out, created = service.register(call.session, config=call.runtime.config, caller=call.caller, new=new)
-    headers = {"ETag": answers.etag(case), "Location": f"/v1/cases/{case.id}"}
+    headers = {"ETag": etags.tag(case.version), "Location": f"/v1/cases/{case.id}"}
     return Answer(out, 201 if created else 200, headers)
 
 
@@ -137,7 +135,7 @@ def link_reference(call: Call, case_id: uuid.UUID, body: dict[str, Any]) -> Answ
     What the court asserted under the number before arrives at once."""
     reference = lines.reference(body["kind"], body["reference"], body["member_id"])
     case, out = service.link_reference(call.session, caller=call.caller, case_id=case_id, reference=reference)
-    return Answer(out, headers={"ETag": answers.etag(case)})
+    return Answer(out, headers={"ETag": etags.tag(case.version)})
 
 
 @cases_blp.operation(
@@ -155,7 +153,7 @@ def unlink_reference(call: Call, case_id: uuid.UUID, body: dict[str, Any]) -> An
     case, out = service.unlink_reference(
         call.session, caller=call.caller, case_id=case_id, kind=body["kind"], reference=reference
     )
-    return Answer(out, headers={"ETag": answers.etag(case)})
+    return Answer(out, headers={"ETag": etags.tag(case.version)})
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -177,8 +175,8 @@ def list_cases(call: Call, query: dict[str, Any]) -> dict[str, Any]:
 def get_case(call: Call, case_id: uuid.UUID) -> Answer:
     """案件 One case, with the ETag that its next change needs; 304 where If-None-Match names it."""
     case, out = service.get_case(call.session, case_id)
-    tag = answers.etag(case)
-    if case.version in (_versions(request.headers.get("If-None-Match")) or ()):
+    tag = etags.tag(case.version)
+    if etags.unchanged(request.headers.get("If-None-Match"), case.version):
         return Answer(raw=b"", status=304, headers={"ETag": tag})
     return Answer(out, headers={"ETag": tag})
 
@@ -221,7 +219,7 @@ def place(call: Call, case_id: uuid.UUID, body: dict[str, Any]) -> Answer:
         raise PreconditionRequired
     agency = uuid.UUID(body["agency_id"]) if body["agency_id"] else None
     asked = lines.NewMove(case_id, body["action"], agency, body["mandate_until"], body["reason"], None)
-    new_tag, out = service.place(call.session, caller=call.caller, asked=asked, if_match=_versions(tag))
+    new_tag, out = service.place(call.session, caller=call.caller, asked=asked, if_match=etags.versions(tag))
     return Answer(out, headers={"ETag": new_tag})
 
 
@@ -360,15 +358,6 @@ def withdraw_court_event(call: Call, court_event_id: uuid.UUID, body: dict[str, 
 
 
 # --- headers and cursors --------------------------------------------------------------------------------------------
-
-
-def _versions(header: str | None) -> set[int] | None:
-    """The versions a header names (RFC 9110 section 13.1); None for `*`. A weak or foreign tag names none."""
-    if header is None:
-        return set()
-    if header.strip() == "*":
-        return None
-    return {int(found[1]) for part in header.split(",") if (found := _TAG.fullmatch(part.strip()))}
 
 
 def _uuid(text: str) -> uuid.UUID:

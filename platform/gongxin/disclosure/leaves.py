@@ -4,6 +4,7 @@ here it is written again, to the byte, so that the receipt can carry the commitm
 import uuid
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from gongxin.transparency.service import Promise
 from gongxin_wire.canonical import b64u
@@ -29,6 +30,30 @@ def lookup_record(
         f'"member_id":"{member_id}","outcomes":[{",".join(map(str, outcomes))}],"policy_version":{policy_version},'
         f'"purpose":"{purpose}","question":"{b64u(question)}"}}'
     ).encode()
+
+
+def refused_record(
+    *,
+    lookup_id: uuid.UUID,
+    asked_at: datetime,
+    member_id: uuid.UUID,
+    purpose: str,
+    policy_version: int,
+    question: bytes,
+    refusal: str,
+) -> dict[str, Any]:
+    """What a refused question's leaf commits to: as that of an answer, with no field told and the refusal's code."""
+    return {
+        "asked_at": receipts.moment(asked_at),
+        "fields": [],
+        "lookup_id": str(lookup_id),
+        "member_id": str(member_id),
+        "outcomes": [],
+        "policy_version": policy_version,
+        "purpose": purpose,
+        "question": b64u(question),
+        "refusal": refusal,
+    }
 
 
 def policy_leaf_id(version: int) -> uuid.UUID:

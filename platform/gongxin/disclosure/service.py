@@ -184,6 +184,21 @@ def record_refusal(runtime: Runtime, caller: Caller, question: Question, refusal
             )
         )
         session.add(LookupPending(lookup_id=lookup_id, member_id=member_id))
+        transparency.append(
+            session,
+            kind="lookup",
+            record=leaves.refused_record(
+                lookup_id=lookup_id,
+                asked_at=now,
+                member_id=member_id,
+                purpose=question.purpose,
+                policy_version=version,
+                question=question.digest,
+                refusal=refusal.code,
+            ),
+            leaf_id=lookup_id,
+            owner=member_id,
+        )
 
 
 def _fields_json(fields: frozenset[str]) -> str:

@@ -44,7 +44,7 @@ def evidence() -> None:
 @click.option("--made-by", help="制作者编号（声称） Who made it, by number (claimed).")
 @click.option("--device", help="设备编号（声称） The device (claimed).")
 @click.option("--mtime", is_flag=True, help="以文件修改时间为制作时间 Claim the file's time as when it was made.")
-@click.option("--sm3", is_flag=True, help="另算 SM3（约慢四倍） SM3 besides (about four times slower).")
+@click.option("--sm3/--no-sm3", default=None, help="是否另算 SM3；默认算 SM3 besides; computed by default.")
 @click.option("--batch", is_flag=True, help="整批登记为一个默克尔根 One Merkle root for all files.")
 @click.option("--label", help="批次名称 The batch's name.")
 @click.option("--from", "made_from", type=DAY, help="批次起日 The batch's first day.")
@@ -69,7 +69,7 @@ def add(out: Output, paths: tuple[Path, ...], kind: str, batch: bool, **given: A
                 "Give --case, --agent or --complaint; files of no matter yet: --batch.",
             )  # fmt: skip
         found = adding.add(
-            registry, list(paths), claims, sm3=given["sm3"], journal=given["journal"], fresh=given["fresh"],
+            registry, list(paths), claims, sm3=given["sm3"] is not False, journal=given["journal"], fresh=given["fresh"],
             progress=progress,
         )  # fmt: skip
     lines = [
@@ -122,7 +122,7 @@ def listed(out: Output, case_id: str | None, file: Path | None, held: bool, batc
 @click.argument("file", type=FILE)
 @click.option("--evidence", "evidence_id", help="登记了多个事项时指明 Which registration, where several.")
 @click.option("--batch", type=FILE, help="批次清单 The list of the batch it was registered in.")
-@click.option("--sm3", is_flag=True, help="另核对 SM3 Check SM3 too.")
+@click.option("--sm3/--no-sm3", default=True, help="是否核对 SM3；默认核对 Check SM3 too; by default.")
 @click.option("-o", "--out", "to", type=OUT, help="证明文件；默认 FILE.proof.json The proof file.")
 def prove(
     out: Output, file: Path, evidence_id: str | None, batch: Path | None, sm3: bool, to: Path | None
@@ -147,7 +147,7 @@ def prove(
 @click.option(
     "--tsa-certificate", "tsa", type=FILE, help="可信的时间戳根证书（PEM） The stamp authority's root certificate."
 )
-@click.option("--sm3", is_flag=True, help="另核对 SM3 Check SM3 too.")
+@click.option("--sm3/--no-sm3", default=True, help="是否核对 SM3；默认核对 Check SM3 too; by default.")
 def report(
     out: Output, file: Path, proof: Path | None, log_keys: tuple[str, ...], witness_keys: tuple[str, ...],
     tsa: Path | None, sm3: bool,

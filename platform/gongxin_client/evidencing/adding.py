@@ -107,7 +107,7 @@ def add(
     paths: Sequence[Path],
     claims: Claims,
     *,
-    sm3: bool = False,
+    sm3: bool = True,
     journal: Path | None = None,
     fresh: bool = False,
     workers: int | None = None,

@@ -1,15 +1,18 @@
-"""Fingerprints of files of any size, one block in memory at a time."""
+"""Fingerprints of files of any size, a few blocks in memory at a time."""
 
 import hashlib
 import os
+import queue
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadInput
 
 BLOCK = 1 << 20
+_BLOCKS = 4  # one being read, two waiting, one under SM3
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +33,21 @@ def fingerprint(
 ) -> Fingerprint:
     """Reads the file once. `progress` is told the bytes of each block. Raises BadInput: not readable, no regular file,
     changed while it was read; `stop` ends it early the same way."""
-    first, second = hashlib.sha256(), _sm3() if sm3 else None
-    block = bytearray(BLOCK)
-    view = memoryview(block)
-    size = 0
+    first, second = hashlib.sha256(), _Beside() if sm3 else None
+    blocks = [memoryview(bytearray(BLOCK)) for _ in range(_BLOCKS if sm3 else 1)]
+    size = turn = 0
     try:
-        with open(path, "rb", buffering=0) as source:
+        with open(path, "rb", buffering=0) as source, second or nullcontext():
             before = os.fstat(source.fileno())
             # No further than it was long: a file that is still written would never end.
-            while size <= before.st_size and (count := source.readinto(block)):
-                if stop is not None and stop.is_set():
+            while size <= before.st_size:
+                block = blocks[turn % len(blocks)]
+                if not (count := source.readinto(block)) or (stop is not None and stop.is_set()):
                     break
-                first.update(view[:count])
                 if second is not None:
-                    second.update(view[:count])
-                size += count
+                    second.take(block[:count])
+                first.update(block[:count])
+                size, turn = size + count, turn + 1
                 if progress is not None:
                     progress(count)
             after = os.fstat(source.fileno())
@@ -60,11 +63,38 @@ def fingerprint(
     return Fingerprint(first.hexdigest(), size, second.hexdigest() if second is not None else None)
 
 
+class _Beside:
+    """SM3 on a thread of its own, beside the reading and SHA-256 (hashing lets other threads run): no hardware helps
+    SM3, so that it alone sets the pace. At most two blocks wait, so that a block is free again when its turn comes."""
+
+    def __init__(self) -> None:
+        self._hash = _sm3()
+        self._waiting: queue.Queue[memoryview | None] = queue.Queue(_BLOCKS - 2)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self) -> None:
+        while (block := self._waiting.get()) is not None:
+            self._hash.update(block)
+
+    def take(self, block: memoryview) -> None:
+        self._waiting.put(block)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_fault: object) -> None:
+        self._waiting.put(None)
+        self._thread.join()
+
+
 def _sm3() -> "hashlib._Hash":
     try:
         return hashlib.new("sm3")
     except ValueError as fault:
         raise BadInput(
             "no_sm3", "本机 OpenSSL 不支持 SM3", "This machine's OpenSSL has no SM3",
-            "不加 --sm3，或使用支持 SM3 的 OpenSSL。", "Leave --sm3 out, or use an OpenSSL that has it.",
+            "使用支持 SM3 的 OpenSSL，或加 --no-sm3。", "Use an OpenSSL that has it, or give --no-sm3.",
         ) from fault  # fmt: skip

@@ -35,7 +35,7 @@ MERGE_ATTEMPTS = 20
 
 
 def prove(
-    registry: Registry, path: Path, *, evidence_id: str | None = None, batch: Path | None = None, sm3: bool = False
+    registry: Registry, path: Path, *, evidence_id: str | None = None, batch: Path | None = None, sm3: bool = True
 ) -> dict[str, Any]:
     """The proof of a file of ours. `evidence_id` where the file is registered for several matters; `batch`: the list of
     the batch it was registered in. Waits for a leaf that has just been promised. Raises BadInput where the file is not

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
 from gongxin.errors import GongxinError, Invalid, NotFound, Stale
-from gongxin.web import ndjson
+from gongxin.web import etags, ndjson
 from gongxin.web.caller import Caller
 
 from .. import answers, lines, queries, rules, writes
@@ -40,7 +40,7 @@ def place(
         writes.update_placements(session, [_row(case, target)], now)
         session.refresh(case)
         answer |= answers.placed(case)
-    return answers.etag(case), answer
+    return etags.tag(case.version), answer
 
 
 def place_bulk(
