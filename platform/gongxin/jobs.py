@@ -22,7 +22,7 @@ from .delivery import service as delivery
 from .disclosure import service as disclosure
 from .logs import log
 from .transparency import service as transparency
-from .transparency import stamps, witnesses
+from .transparency import merging, stamps, witnesses
 from .web import idempotency
 
 _LEASE = 7203492
@@ -84,6 +84,7 @@ JOBS: tuple[Job, ...] = (
     Job("forget_answers", 3600, _forget_answers),
     Job("forget_used_proofs", 60, _forget_uses),
     Job("stamp_log", 30, _stamp),
+    Job("warn_of_merge_delay", 60, merging.warn_of_delay),
     Job("warn_of_witnessing", 3600, _warn_of_witnessing),
     Job("warn_of_expiring_keys", 86_400, _warn_of_keys),
     Job("expire_mandates", 60, _expire_mandates, portion=500),

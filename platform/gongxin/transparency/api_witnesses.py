@@ -11,7 +11,7 @@ from gongxin.web.problems import CONSTRAINTS
 from gongxin_wire.canonical import b64u, unb64u
 from gongxin_wire.splits import Split
 
-from . import keys, queries, rules_witnessing, schemas_witnessing, service, stamps, witnesses
+from . import keys, merging, queries, rules_witnessing, schemas_witnessing, service, stamps, witnesses
 from . import queries_witnessing as witnessing
 
 round_blp = Blueprint("log_round", url_prefix="/log", description="见证 What witnesses are to sign")
@@ -33,7 +33,7 @@ CONSTRAINTS.update(
         ),
     }
 )
-health.MEASURES.extend((witnesses.measures, stamps.measures))
+health.MEASURES.extend((merging.measures, witnesses.measures, stamps.measures))
 
 _ROOT = "V8K9aklZ4EPB+RMOk1/8VsJUdFZR77GDtZUQq84vSbo="
 _NOTE = f"registry.example/log\n8\n{_ROOT}\n\n— registry.example/log 202ffoUE…\n"

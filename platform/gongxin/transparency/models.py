@@ -4,9 +4,11 @@ import uuid
 from datetime import datetime
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     CheckConstraint,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -59,6 +61,19 @@ class LogWaiting(Base):
     leaf_id: Mapped[uuid.UUID] = mapped_column(Uuid)
     kind: Mapped[str] = mapped_column(Text)
     commitment: Mapped[bytes] = mapped_column(LargeBinary)
+    since: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("clock_timestamp()"))
+
+
+class LogMergeDelay(Base):
+    """How long the leaves waited that were given places in one hour. `counts`: up to each of `rules.MERGE_BOUNDS`."""
+
+    __tablename__ = "log_merge_delays"
+    __table_args__ = (PrimaryKeyConstraint("hour"), CheckConstraint("cardinality(counts) = 8", name="counts"))
+    hour: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    leaves: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float] = mapped_column(Double)
+    longest: Mapped[float] = mapped_column(Double)
+    counts: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
 
 
 class LogLeaf(Base):

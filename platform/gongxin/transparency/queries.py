@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, select, text
@@ -49,10 +50,39 @@ def erase(session: Session, leaf_id: uuid.UUID, *, erasure_id: uuid.UUID, salt: 
     )
 
 
-def integrate(session: Session, limit: int) -> tuple[int, int] | None:
-    """Gives up to `limit` waiting leaves their places: (size, added). None while another transaction does."""
+def integrate(session: Session, limit: int, empty_at: datetime | None = None) -> tuple[int, int, datetime] | None:
+    """Gives up to `limit` waiting leaves their places: (size, added, when it looked). None while another transaction
+    does. `empty_at`: when a look found nothing waiting; what is found now was promised after that."""
+    if empty_at is not None:
+        session.execute(
+            text("select set_config('gongxin.log_empty_at', :at, true)"), {"at": empty_at.isoformat()}
+        )
+    looked_at = session.execute(text("select clock_timestamp()")).scalar_one()
     size, added = session.execute(text("select size, added from log_integrate(:limit)"), {"limit": limit}).one()
-    return None if size is None else (size, added)
+    return None if size is None else (size, added, looked_at)
+
+
+def merge_delays(session: Session) -> Any:
+    """(leaves, seconds, counts up to each bound, longest since an hour ago, age of the oldest that waits)."""
+    return session.execute(
+        text(
+            """
+            select coalesce(sum(leaves), 0)::bigint as leaves, coalesce(sum(seconds), 0)::double precision as seconds,
+                coalesce((
+                    select array_agg(c.many order by c.n) from (
+                        select n, sum(count)::bigint as many from log_merge_delays
+                        cross join unnest(counts) with ordinality as u(count, n) group by n
+                    ) c
+                ), '{}') as counts,
+                coalesce(max(longest) filter (where hour >= now() - interval '2 hours'), 0) as longest,
+                coalesce((
+                    select greatest(0, extract(epoch from clock_timestamp() - min(since)))::double precision
+                    from log_waiting
+                ), 0) as oldest
+            from log_merge_delays
+            """
+        )
+    ).one()
 
 
 def root(session: Session) -> bytes:

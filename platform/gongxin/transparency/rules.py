@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from gongxin.errors import Invalid
 
 MAX_MERGE_DELAY_SECONDS = 1
+MERGE_BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 MAX_GROUND = 200
 
 

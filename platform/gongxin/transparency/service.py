@@ -21,6 +21,7 @@ from . import keys, queries, rules
 from .models import LogCheckpoint, LogOpening
 
 PORTION = 5000
+_EMPTY_AT: dict[str, datetime] = {}  # database → when this process last saw nothing waiting there
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +139,12 @@ def moment(at: datetime) -> str:
 def sequence(session: Session, config: Config, limit: int = PORTION) -> int:
     """Gives waiting leaves their places and signs a checkpoint over them; how many. A job: can run in many processes
     at once, for the database lets one at a time and takes no checkpoint that is not of the log as it stands."""
-    found = queries.integrate(session, limit)
+    found = queries.integrate(session, limit, _EMPTY_AT.get(config.database_url))
     if found is None:
         return 0
-    size, added = found
+    size, added, looked_at = found
+    if not added:
+        _EMPTY_AT[config.database_url] = looked_at
     if not added and queries.checkpoint_of(session, size) is not None:
         return 0
     key = keys.ensure(session, config)

@@ -1,11 +1,13 @@
 """Liveness, readiness, metrics, the browsable documentation."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from flask import current_app, render_template
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.core import HistogramMetricFamily
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -76,8 +78,27 @@ def ready(call: Call) -> dict[str, str]:
     return {"status": "ready"}
 
 
-# What is measured in the database when it is asked for: each gives gauges, name → (what it is, value).
-MEASURES: list[Callable[[Session, Config], dict[str, tuple[str, float]]]] = []
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """A histogram that the database keeps: (upper bound, how many up to it), the last "+Inf"; the sum of all."""
+
+    buckets: tuple[tuple[str, float], ...]
+    total: float
+
+
+class _Told:
+    """A histogram as it is told, for the registry of metrics to collect."""
+
+    def __init__(self, name: str, words: str, found: Distribution) -> None:
+        self.family = HistogramMetricFamily(name, words, buckets=list(found.buckets), sum_value=found.total)
+
+    def collect(self) -> list[HistogramMetricFamily]:
+        return [self.family]
+
+
+# What is measured in the database when it is asked for: each gives gauges or histograms, name → (what it is, value).
+Measures = Mapping[str, tuple[str, float | Distribution]]
+MEASURES: list[Callable[[Session, Config], Measures]] = []
 
 
 @blp.operation("health.metrics", "GET", "/metrics", answer={"type": "string"}, media="text/plain")
@@ -103,7 +124,10 @@ def _measured(call: Call) -> bytes:
             with transaction(call.runtime.engine) as session:
                 for measure in MEASURES:
                     for name, (words, value) in measure(session, call.runtime.config).items():
-                        Gauge(name, words, registry=registry).set(value)
+                        if isinstance(value, Distribution):
+                            registry.register(_Told(name, words, value))
+                        else:
+                            Gauge(name, words, registry=registry).set(value)
         except (DBAPIError, PoolTimeout):
             return b""
         held = call.runtime.caches["measures"] = (clock.monotonic() + _FRESH_SECONDS, generate_latest(registry))
