@@ -386,6 +386,15 @@ def test_an_opening_is_its_owners_alone(live: Live, bank: Registry, agency: Regi
     refused(lambda: agency.opening(str(promise.leaf_id)), 404, "no_opening")
 
 
+def test_the_metrics_tell_how_long_leaves_wait(live: Live) -> None:
+    told = httpx.get(f"{live.url}/metrics", trust_env=False).text
+    assert "# TYPE gongxin_log_merge_delay_seconds histogram" in told
+    assert 'gongxin_log_merge_delay_seconds_bucket{le="+Inf"}' in told
+    assert "gongxin_log_merge_delay_seconds_sum" in told
+    assert "gongxin_log_merge_delay_longest_seconds" in told
+    assert "gongxin_log_merge_delay_late" in told
+
+
 def test_the_metrics_tell_whether_a_quorum_watches(live: Live) -> None:
     told = httpx.get(f"{live.url}/metrics", trust_env=False).text
     assert "gongxin_log_witness_quorum " in told

@@ -5,8 +5,8 @@ between (`gongxin.log_empty_at`), the commit came after that, and the wait count
 
 from alembic import op
 
-revision = "0015"
-down_revision = "0014"
+revision = "0018"
+down_revision = "0017"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 BOUNDS = ("0.1", "0.25", "0.5", "1", "2.5", "5", "10", "60")
