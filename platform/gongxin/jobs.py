@@ -21,8 +21,8 @@ from .db import transaction
 from .delivery import service as delivery
 from .disclosure import service as disclosure
 from .logs import log
-from .transparency import service as transparency
 from .transparency import merging, stamps, witnesses
+from .transparency import service as transparency
 from .web import idempotency
 
 _LEASE = 7203492

@@ -36,6 +36,7 @@ NAMES_NO_CALLER: dict[str, str] = {
     "log_keys.read": "public keys; the private ones are sealed under the master key",
     "log_leaves.read": "the log is public: leaves are salted commitments and say nothing",
     "log_tiles.read": "the log is public",
+    "log_merge_delays.read": "how long leaves waited, by the hour: counts and seconds of no leaf in particular",
     "log_waiting.read": "leaves are salted commitments and say nothing, placed or not",
     "log_cosignatures.read": "who witnessed what is public",
     "log_stamps.read": "stamps of checkpoints are public",

@@ -297,9 +297,7 @@ def test_there_is_no_asking_without_the_leaf(runtime: Runtime) -> None:
         assert getattr(caught.value.orig, "sqlstate", "") == "42501"
 
 
-def test_a_refused_question_leaves_its_record_and_a_leaf_that_tells_the_refusal(
-    runtime: Runtime, world: World
-) -> None:
+def test_a_refused_question_leaves_its_record_and_a_leaf_that_tells_the_refusal(runtime: Runtime, world: World) -> None:
     bank, tok = world.member("bank", budgets={"contact": 5}), token()
     body = {"purpose": "placement", "subject": subject(tok), "ground": {"case_id": str(world.case(bank, tok))}}
     with pytest.raises(Forbidden) as caught:

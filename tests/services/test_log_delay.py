@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from gongxin import jobs
 from gongxin.config import Config
 from gongxin.db import transaction
-from gongxin.transparency import merging, queries, rules
+from gongxin.transparency import merging, queries, rules, service
 from gongxin.transparency.verify import State, verify
 from gongxin.web.health import Distribution
 from tests.services.log_world import OwnLog, own_log
@@ -92,7 +92,8 @@ def measured(log: OwnLog) -> tuple[dict[str, float], Distribution]:
 
 
 def waited(log: OwnLog, seconds: float) -> None:
-    """A leaf that waited so long, in its place."""
+    """A leaf that waited so long, in its place; no sequencer saw that nothing waited in between."""
+    service._EMPTY_AT.clear()
     log.append(1)
     log.tamper("update log_waiting set since = since - make_interval(secs => :s)", s=seconds)
     log.sequence()

@@ -37,8 +37,8 @@ def warn_of_delay(session: Session, _config: Config) -> int:
         return 0
     log.error(
         "log_merge_delay_late",
-        longest_seconds=round(found.longest, 3),
-        oldest_waiting_seconds=round(found.oldest, 3),
+        longest_seconds=f"{found.longest:.3f}",
+        oldest_waiting_seconds=f"{found.oldest:.3f}",
         published_seconds=rules.MAX_MERGE_DELAY_SECONDS,
     )
     return 1

@@ -54,9 +54,7 @@ def integrate(session: Session, limit: int, empty_at: datetime | None = None) ->
     """Gives up to `limit` waiting leaves their places: (size, added, when it looked). None while another transaction
     does. `empty_at`: when a look found nothing waiting; what is found now was promised after that."""
     if empty_at is not None:
-        session.execute(
-            text("select set_config('gongxin.log_empty_at', :at, true)"), {"at": empty_at.isoformat()}
-        )
+        session.execute(text("select set_config('gongxin.log_empty_at', :at, true)"), {"at": empty_at.isoformat()})
     looked_at = session.execute(text("select clock_timestamp()")).scalar_one()
     size, added = session.execute(text("select size, added from log_integrate(:limit)"), {"limit": limit}).one()
     return None if size is None else (size, added, looked_at)

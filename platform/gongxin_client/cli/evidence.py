@@ -69,8 +69,8 @@ def add(out: Output, paths: tuple[Path, ...], kind: str, batch: bool, **given: A
                 "Give --case, --agent or --complaint; files of no matter yet: --batch.",
             )  # fmt: skip
         found = adding.add(
-            registry, list(paths), claims, sm3=given["sm3"] is not False, journal=given["journal"], fresh=given["fresh"],
-            progress=progress,
+            registry, list(paths), claims, sm3=given["sm3"] is not False, journal=given["journal"],
+            fresh=given["fresh"], progress=progress,
         )  # fmt: skip
     lines = [
         f"文件 Files: {found.files}" + ("；续传 resumed" if found.resumed else ""),
