@@ -18,6 +18,7 @@ from .config import Config, load
 from .db import make_engine
 from .disclosure import api as disclosure_api
 from .evidence import api as evidence_api
+from .fund.income import api as income_api
 from .fund.ledger import api as fund_api
 from .members import api as members_api
 from .subjects import api as subjects_api
@@ -39,6 +40,7 @@ BLUEPRINTS = (
     *evidence_api.BLUEPRINTS,
     *agents_api.BLUEPRINTS,
     *fund_api.BLUEPRINTS,
+    *income_api.BLUEPRINTS,
 )
 
 SECURITY_HEADERS = (

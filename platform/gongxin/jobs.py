@@ -20,6 +20,7 @@ from .config import Config
 from .db import transaction
 from .delivery import service as delivery
 from .disclosure import service as disclosure
+from .fund import clocks as fund
 from .logs import log
 from .transparency import merging, stamps, witnesses
 from .transparency import service as transparency
@@ -68,6 +69,14 @@ def _lapse_licences(session: Session, _config: Config) -> int:
     return agents.lapse(session, clock.today_in_china())
 
 
+def _dun_charges(session: Session, _config: Config) -> int:
+    return fund.dun(session, clock.today_in_china())
+
+
+def _expire_entries(session: Session, _config: Config) -> int:
+    return fund.expire_entries(session, clock.now())
+
+
 _STAMPER = stamps.Stamper()
 
 
@@ -91,6 +100,8 @@ JOBS: tuple[Job, ...] = (
     Job("apply_due_events", 60, _apply_due_events, portion=500),
     Job("forget_events", 3600, delivery.forget, portion=delivery.PORTION),
     Job("lapse_licences", 60, _lapse_licences, portion=agents.PORTION),
+    Job("dun_charges", 3600, _dun_charges, portion=fund.PORTION),
+    Job("expire_fund_entries", 3600, _expire_entries, portion=fund.PORTION),
 )
 
 

@@ -17,6 +17,7 @@ for _package in (
     "evidence.models",
     "fund.ledger.models",
     "fund.bank.models",
+    "fund.income.models",
     "agents.models",
     "contracts.caps.models",
     "contracts.standard.models",

@@ -20,6 +20,7 @@ KINDS = frozenset(
         "epoch", "erasure", "evidence", "evidence_batch", "custody", "fund_entry", "fund_period",
         "agent_state", "certificate", "agent_check", "agent_record",
         "fee_cap", "contract_template", "contract", "recovery", "statement",
+        "fund_base", "fund_run", "fund_charge", "fund_objection", "fund_dunning", "fund_claim",
     }
 )  # fmt: skip
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")

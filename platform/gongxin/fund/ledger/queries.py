@@ -142,6 +142,17 @@ def pending(session: Session, period: int) -> Sequence[Entry]:
     ).all()
 
 
+def stale(session: Session, before: datetime, limit: int) -> Sequence[Entry]:
+    """Undecided entries that nobody moved since that instant, oldest first."""
+    return session.scalars(
+        select(Entry)
+        .where(Entry.state.in_(("draft", "submitted", "approved")), Entry.acted_at < before)
+        .order_by(Entry.acted_at, Entry.id)
+        .limit(limit)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
 def get_hold(session: Session, hold_id: uuid.UUID) -> Hold:
     """Raises NotFound."""
     found = session.get(Hold, hold_id, populate_existing=True)

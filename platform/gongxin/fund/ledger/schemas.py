@@ -1,6 +1,5 @@
 """What goes over the wire. Amounts in fen; balances positive on the account's normal side."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,150 +7,99 @@ from marshmallow import Schema, fields, validate
 
 from gongxin.transparency.service import moment
 
+from ..fields import CURSOR, HASH, OFFICER, RFC3339, UUID, Day, Flag, account_code, choice, fen, pattern, words
 from . import rules
 from .models import Account, Approval, Entry, Hold, Leg, Period, Step
 from .rules import Draft, NewLeg
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_UUID = {"format": "uuid"}
-_RFC3339 = {"format": "date-time"}
-_HASH = {"pattern": "^[0-9a-f]{64}$"}
-_OFFICER: dict[str, Any] = {
-    "required": True,
-    "validate": validate.Length(1, 128),
-    "metadata": {"description": "姓名或工号 name or number of the person who acts; one spelling counts"},
-}
-
-
-def _pattern(pattern: str, longest: int, **kw: Any) -> fields.String:
-    form = [validate.Length(1, longest), validate.Regexp(pattern.removesuffix("$") + r"\Z")]
-    return fields.String(validate=form, metadata={"pattern": pattern}, **kw)
-
-
-def _fen(least: int = 1, **kw: Any) -> fields.Integer:
-    return fields.Integer(strict=True, validate=validate.Range(least, rules.MAX_FEN), **kw)
-
-
-def _code(**kw: Any) -> fields.String:
-    return _pattern(rules.CODE_PATTERN, 31, **kw)
-
-
-def _words(longest: int, **kw: Any) -> fields.String:
-    return fields.String(validate=validate.Length(1, longest), **kw)
-
-
-def _choice(choices: Sequence[str], **kw: Any) -> fields.String:
-    return fields.String(validate=validate.OneOf(choices), **kw)
-
-
-class _Day(fields.Date):
-    """A day of the calendar in the one form documented: 31 February is refused, and so is 20260228."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, str) or _DAY.fullmatch(value) is None:
-            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE)
-        return super()._deserialize(value, attr, data, **kwargs)
-
-
-class _Flag(fields.Boolean):
-    """true or false, and no other word for them."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if type(value) is not bool:
-            raise self.make_error("invalid", input=value)
-        return value
-
 
 class AccountIn(Schema):
-    code = _code(required=True)
-    name_zh = _words(120, required=True)
-    name_en = _words(120, required=True)
-    type = _choice(rules.TYPES, required=True)
-    fund = _choice(rules.FUNDS, required=True)
-    restriction = _pattern(rules.RESTRICTION_PATTERN, 32, allow_none=True, load_default=None)
-    minimum_fen = _fen(0, allow_none=True, load_default=None)
+    code = account_code(required=True)
+    name_zh = words(120, required=True)
+    name_en = words(120, required=True)
+    type = choice(rules.TYPES, required=True)
+    fund = choice(rules.FUNDS, required=True)
+    restriction = pattern(rules.RESTRICTION_PATTERN, 32, allow_none=True, load_default=None)
+    minimum_fen = fen(0, allow_none=True, load_default=None)
 
 
 class PeriodIn(Schema):
-    first_day = _Day(allow_none=True, load_default=None)
-    last_day = _Day(required=True)
+    first_day = Day(allow_none=True, load_default=None)
+    last_day = Day(required=True)
 
 
 class PeriodStateIn(Schema):
-    state = _choice(rules.PERIOD_STATES, required=True)
-    officer = fields.String(**_OFFICER)
+    state = choice(rules.PERIOD_STATES, required=True)
+    officer = fields.String(**OFFICER)
 
 
 class LegIn(Schema):
-    account = _code(required=True)
-    fund = _choice(rules.FUNDS, required=True)
-    side = _choice(rules.SIDES, required=True)
-    amount_fen = _fen(required=True)
+    account = account_code(required=True)
+    fund = choice(rules.FUNDS, required=True)
+    side = choice(rules.SIDES, required=True)
+    amount_fen = fen(required=True)
 
 
 class FundEntryIn(Schema):
-    key = _pattern(rules.KEY_PATTERN, 128, required=True)
-    officer = fields.String(**_OFFICER)
-    booked_on = _Day(required=True)
-    description = _words(rules.MAX_WORDS, required=True)
-    reference = _words(rules.MAX_REFERENCE, allow_none=True, load_default=None)
+    key = pattern(rules.KEY_PATTERN, 128, required=True)
+    officer = fields.String(**OFFICER)
+    booked_on = Day(required=True)
+    description = words(rules.MAX_WORDS, required=True)
+    reference = words(rules.MAX_REFERENCE, allow_none=True, load_default=None)
     hold_id = fields.UUID(allow_none=True, load_default=None)
     legs = fields.List(fields.Nested(LegIn), required=True, validate=validate.Length(0, rules.MAX_LEGS))
-    submit = _Flag(load_default=False)
+    submit = Flag(load_default=False)
 
 
 class LegsIn(Schema):
-    officer = fields.String(**_OFFICER)
+    officer = fields.String(**OFFICER)
     legs = fields.List(fields.Nested(LegIn), required=True, validate=validate.Length(0, rules.MAX_LEGS))
 
 
 class StepIn(Schema):
-    state = _choice(("submitted", "draft", "withdrawn", "rejected"), required=True)
-    officer = fields.String(**_OFFICER)
-    reason = _words(rules.MAX_WORDS, allow_none=True, load_default=None)
+    state = choice(("submitted", "draft", "withdrawn", "rejected"), required=True)
+    officer = fields.String(**OFFICER)
+    reason = words(rules.MAX_WORDS, allow_none=True, load_default=None)
 
 
 class ApprovalIn(Schema):
-    officer = fields.String(**_OFFICER)
-    content_hash = _pattern("^[0-9a-f]{64}$", 64, required=True)
+    officer = fields.String(**OFFICER)
+    content_hash = pattern("^[0-9a-f]{64}$", 64, required=True)
 
 
 class PostingIn(Schema):
-    officer = fields.String(**_OFFICER)
+    officer = fields.String(**OFFICER)
 
 
 class ReversalIn(Schema):
-    key = _pattern(rules.KEY_PATTERN, 128, required=True)
-    officer = fields.String(**_OFFICER)
-    booked_on = _Day(required=True)
-    description = _words(rules.MAX_WORDS, required=True)
+    key = pattern(rules.KEY_PATTERN, 128, required=True)
+    officer = fields.String(**OFFICER)
+    booked_on = Day(required=True)
+    description = words(rules.MAX_WORDS, required=True)
 
 
 class FundHoldIn(Schema):
-    officer = fields.String(**_OFFICER)
-    account = _code(required=True)
-    amount_fen = _fen(required=True)
-    reason = _words(rules.MAX_WORDS, required=True)
-
-
-_CURSOR = [validate.Length(1, 512), validate.Regexp("^[A-Za-z0-9_-]+$(?!\n)")]
+    officer = fields.String(**OFFICER)
+    account = account_code(required=True)
+    amount_fen = fen(required=True)
+    reason = words(rules.MAX_WORDS, required=True)
 
 
 class EntriesIn(Schema):
-    state = _choice(rules.STATES)
+    state = choice(rules.STATES)
     period = fields.Integer(validate=validate.Range(1, 100_000))
-    cursor = fields.String(validate=_CURSOR)
+    cursor = fields.String(validate=CURSOR)
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 
 class HoldsIn(Schema):
-    state = _choice(("held", "released", "used"))
-    cursor = fields.String(validate=_CURSOR)
+    state = choice(("held", "released", "used"))
+    cursor = fields.String(validate=CURSOR)
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
 
 
 class BalancesIn(Schema):
-    as_of = fields.AwareDateTime(format="iso", metadata=_RFC3339)
+    as_of = fields.AwareDateTime(format="iso", metadata=RFC3339)
 
 
 class AccountOut(Schema):
@@ -164,8 +112,8 @@ class AccountOut(Schema):
     currency = fields.String(required=True)
     normal_side = fields.String(required=True)
     minimum_fen = fields.Integer(required=True, allow_none=True)
-    created_at = fields.String(required=True, metadata=_RFC3339)
-    closed_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
+    created_at = fields.String(required=True, metadata=RFC3339)
+    closed_at = fields.String(required=True, allow_none=True, metadata=RFC3339)
 
 
 class AccountsOut(Schema):
@@ -176,9 +124,9 @@ class PeriodOut(Schema):
     period = fields.Integer(required=True)
     first_day = fields.Date(required=True)
     last_day = fields.Date(required=True)
-    state = _choice(rules.PERIOD_STATES, required=True)
-    closed_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
-    leaf_id = fields.String(required=True, allow_none=True, metadata=_UUID)
+    state = choice(rules.PERIOD_STATES, required=True)
+    closed_at = fields.String(required=True, allow_none=True, metadata=RFC3339)
+    leaf_id = fields.String(required=True, allow_none=True, metadata=UUID)
 
 
 class PeriodsOut(Schema):
@@ -187,7 +135,7 @@ class PeriodsOut(Schema):
 
 class LegOut(Schema):
     account = fields.String(required=True)
-    account_id = fields.String(required=True, metadata=_UUID)
+    account_id = fields.String(required=True, metadata=UUID)
     fund = fields.String(required=True)
     side = fields.String(required=True)
     amount_fen = fields.Integer(required=True)
@@ -195,41 +143,41 @@ class LegOut(Schema):
 
 class ApprovalOut(Schema):
     officer = fields.String(required=True)
-    member_id = fields.String(required=True, metadata=_UUID)
-    content_hash = fields.String(required=True, metadata=_HASH)
-    approved_at = fields.String(required=True, metadata=_RFC3339)
+    member_id = fields.String(required=True, metadata=UUID)
+    content_hash = fields.String(required=True, metadata=HASH)
+    approved_at = fields.String(required=True, metadata=RFC3339)
 
 
 class StepOut(Schema):
     version = fields.Integer(required=True)
     state = fields.String(required=True)
     officer = fields.String(required=True)
-    member_id = fields.String(required=True, metadata=_UUID)
+    member_id = fields.String(required=True, metadata=UUID)
     reason = fields.String(required=True, allow_none=True)
-    at = fields.String(required=True, metadata=_RFC3339)
+    at = fields.String(required=True, metadata=RFC3339)
 
 
 class FundEntryOut(Schema):
     """Its leaf, once posted, bears its id."""
 
-    entry_id = fields.String(required=True, metadata=_UUID)
+    entry_id = fields.String(required=True, metadata=UUID)
     key = fields.String(required=True)
-    state = _choice(rules.STATES, required=True)
+    state = choice(rules.STATES, required=True)
     version = fields.Integer(required=True)
     period = fields.Integer(required=True)
     booked_on = fields.Date(required=True)
     description = fields.String(required=True)
     reference = fields.String(required=True, allow_none=True)
-    reverses = fields.String(required=True, allow_none=True, metadata=_UUID)
-    hold_id = fields.String(required=True, allow_none=True, metadata=_UUID)
-    maker_member = fields.String(required=True, metadata=_UUID)
+    reverses = fields.String(required=True, allow_none=True, metadata=UUID)
+    hold_id = fields.String(required=True, allow_none=True, metadata=UUID)
+    maker_member = fields.String(required=True, metadata=UUID)
     maker_officer = fields.String(required=True)
     approvals_needed = fields.Integer(required=True)
-    content_hash = fields.String(required=True, allow_none=True, metadata=_HASH)
+    content_hash = fields.String(required=True, allow_none=True, metadata=HASH)
     legs = fields.List(fields.Nested(LegOut), required=True)
     approvals = fields.List(fields.Nested(ApprovalOut), required=True)
-    created_at = fields.String(required=True, metadata=_RFC3339)
-    posted_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
+    created_at = fields.String(required=True, metadata=RFC3339)
+    posted_at = fields.String(required=True, allow_none=True, metadata=RFC3339)
 
 
 class EntriesOut(Schema):
@@ -242,14 +190,14 @@ class StepsOut(Schema):
 
 
 class HoldOut(Schema):
-    hold_id = fields.String(required=True, metadata=_UUID)
+    hold_id = fields.String(required=True, metadata=UUID)
     account = fields.String(required=True)
     amount_fen = fields.Integer(required=True)
     reason = fields.String(required=True)
-    state = _choice(("held", "released", "used"), required=True)
+    state = choice(("held", "released", "used"), required=True)
     officer = fields.String(required=True)
-    placed_at = fields.String(required=True, metadata=_RFC3339)
-    ended_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
+    placed_at = fields.String(required=True, metadata=RFC3339)
+    ended_at = fields.String(required=True, allow_none=True, metadata=RFC3339)
 
 
 class HoldsOut(Schema):
@@ -268,7 +216,7 @@ class BalanceOut(Schema):
 
 
 class BalancesOut(Schema):
-    as_of = fields.String(required=True, metadata=_RFC3339)
+    as_of = fields.String(required=True, metadata=RFC3339)
     items = fields.List(fields.Nested(BalanceOut), required=True)
 
 
