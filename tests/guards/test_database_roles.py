@@ -19,6 +19,7 @@ OPEN_TO_ALL: dict[str, str] = {
 }
 _AGENTS = "follows the agents that the caller may see, by the policy of agents"
 # Policies that name no caller, each with the reason why that is right.
+_CHARGES = "follows the charges that the caller may see, by the policy of fund_charges"
 NAMES_NO_CALLER: dict[str, str] = {
     "agent_changes.own": _AGENTS,
     "agent_identities.add": _AGENTS,
@@ -29,6 +30,9 @@ NAMES_NO_CALLER: dict[str, str] = {
     "certificates.own": _AGENTS,
     "examinations.own": _AGENTS,
     "training_hours.own": _AGENTS,
+    "fund_dunnings.read": _CHARGES,
+    "fund_objections.read": _CHARGES,
+    "fund_receipts.read": _CHARGES,
     "fee_caps.anyone": "caps are everybody's to read; only the association records them",
     "client_keys.own": "follows the clients that the caller may see, by the policy of clients",
     "disclosure_policies.read": "the policy in force is published",

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from gongxin.fund import chart
-from gongxin.fund.income import queries, service
+from gongxin.fund.income import queries, receiving, service
 from gongxin.fund.ledger import queries as books
 from gongxin.fund.ledger import service as ledger
 from gongxin.fund.ledger.rules import Draft, NewLeg
@@ -80,7 +80,7 @@ def test_an_issued_charge_moves_by_receipts_and_credit_notes_alone(office: Offic
 
 def test_a_receipt_is_what_a_posted_entry_books_for_its_charge(office: Office) -> None:
     charge, other = office.levied(), office.gift(500)
-    service.receive(office.session, other.id, booked_on=office.today, amount_fen=500)
+    receiving.receive(office.session, other.id, booked_on=office.today, amount_fen=500)
     (receipt,) = queries.receipts(office.session, other.id)
     insert = (
         "insert into fund_receipts (id, charge_id, entry_id, booked_on, amount_fen, at)"
@@ -90,7 +90,7 @@ def test_a_receipt_is_what_a_posted_entry_books_for_its_charge(office: Office) -
     assert refused(office, insert, **given) == "42501", "only what the registry books"
     office.become(None, "registry")
     assert refused(office, insert, **given) == "uq_fund_receipts_entry_id"
-    service.receive(office.session, other.id, booked_on=office.today, amount_fen=500)
+    receiving.receive(office.session, other.id, booked_on=office.today, amount_fen=500)
     again = queries.receipts(office.session, other.id)[-1].entry_id
     assert refused(office, insert, **(given | {"e": again})) == "uq_fund_receipts_entry_id"
     legs = (NewLeg(chart.code("bank", "RELIEF"), "RELIEF", "debit", 700),
@@ -120,7 +120,7 @@ def test_administration_spends_at_most_a_tenth_of_the_years_income(office: Offic
     session = office.session
     year = "select coalesce(-sum(p.amount_fen), 0) from fund_postings p join fund_accounts a on a.id = p.account_id"
     charge = office.levied(100_000_000)
-    service.receive(session, charge.id, booked_on=office.today, amount_fen=charge.amount_fen)
+    receiving.receive(session, charge.id, booked_on=office.today, amount_fen=charge.amount_fen)
     income = int(session.scalar(text(f"{year} where a.type = 'income'")) or 0)
     spent = -int(session.scalar(text(f"{year} where a.type = 'expense' and a.fund = 'ADMIN'")) or 0)
     left = income // 10 - spent

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from gongxin.errors import Conflict, Forbidden, Invalid, NotFound
 from gongxin.fund import clocks
-from gongxin.fund.income import answering, queries, service
+from gongxin.fund.income import answering, queries, receiving, service
 from gongxin.fund.ledger import service as ledger
 from gongxin.fund.ledger.rules import Actor
 from tests.services.income_world import EVIDENCE, Office, count_leaves, open_office
@@ -38,7 +38,7 @@ def test_a_levy_from_a_stated_base_to_money_in_three_funds(office: Office) -> No
     assert count_leaves(office.session, charge.id) == 1
     assert count_leaves(office.session, run.id) == 1
     before = {fund: office.balance("bank", fund) for fund in ("RELIEF", "STAFF", "ADMIN")}
-    service.receive(office.session, charge.id, booked_on=office.today, amount_fen=112_500)
+    receiving.receive(office.session, charge.id, booked_on=office.today, amount_fen=112_500)
     after = {fund: office.balance("bank", fund) - before[fund] for fund in before}
     assert after == {"RELIEF": 67_500, "STAFF": 33_750, "ADMIN": 11_250}
     assert queries.get_charge(office.session, charge.id).state == "received"
@@ -46,7 +46,7 @@ def test_a_levy_from_a_stated_base_to_money_in_three_funds(office: Office) -> No
 
 def test_what_came_in_part_is_owed_in_part(office: Office) -> None:
     charge = office.levied()
-    service.receive(office.session, charge.id, booked_on=office.today, amount_fen=12_500)
+    receiving.receive(office.session, charge.id, booked_on=office.today, amount_fen=12_500)
     found = queries.get_charge(office.session, charge.id)
     assert (found.state, found.received_fen) == ("issued", 12_500)
     account = queries.account(office.session, office.agency, office.today)
@@ -139,7 +139,7 @@ def test_fen_that_is_no_positive_integer_is_refused(office: Office, amount: Any)
 
 def test_a_gift_for_a_purpose_lies_on_accounts_of_that_purpose(office: Office) -> None:
     charge = office.gift(900_000, restriction="medical")
-    service.receive(office.session, charge.id, booked_on=office.today, amount_fen=900_000)
+    receiving.receive(office.session, charge.id, booked_on=office.today, amount_fen=900_000)
     assert office.balance("bank", "RELIEF", "medical") == 900_000
     with pytest.raises(Invalid):
         office.gift(900_000, restriction="yachts")
@@ -153,7 +153,7 @@ def test_a_penalty_is_invoiced_into_relief(office: Office) -> None:
     )
     (charge,) = office.issued(run)
     before = office.balance("penalty", "RELIEF")
-    service.receive(office.session, charge.id, booked_on=office.today, amount_fen=7_000)
+    receiving.receive(office.session, charge.id, booked_on=office.today, amount_fen=7_000)
     assert before - office.balance("penalty", "RELIEF") == 7_000
 
 

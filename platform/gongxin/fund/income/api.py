@@ -10,13 +10,13 @@ from gongxin.web.problems import CONSTRAINTS
 
 from ..bank import outcomes
 from ..ledger.rules import Actor, officer_key
-from . import answering, examples, queries, rules, schemas, service
+from . import answering, examples, queries, receiving, rules, schemas, service
 from .models import Run
 
 blp = Blueprint("fund_income", url_prefix="/v1/fund/income", description="互助基金收入 The mutual-aid fund's income")
 BLUEPRINTS = (blp,)
 
-outcomes.register(service.EXPECTED, service.settled)
+outcomes.register(service.EXPECTED, receiving.settled)
 
 _CHANGED = ("run_content_changed", "批次内容与所展示的不同", "The run is not what was shown")
 _MOVED = ("run_moved_meanwhile", "批次状态刚被他人变更", "Another change of the run came first")

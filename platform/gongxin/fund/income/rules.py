@@ -104,9 +104,9 @@ def coefficient(violations: Iterable[Violation], day: date, by: Mapping[str, Any
             bp, why = rule["violations_bp"][each.severity], "violation"
         recent += int(each.certainty in rule["counted"] and gone < rule["clean_months"])
         lines.append({"why": why, "record_id": each.record_id, "severity": each.severity, "bp": bp})
-    if not recent:
+    if recent == 0:
         lines.append({"why": "clean_year", "record_id": None, "severity": None, "bp": rule["clean_bp"]})
-    total = sum(line["bp"] for line in lines)
+    total: int = sum(line["bp"] for line in lines)
     bounded = min(max(total, rule["least_bp"]), rule["most_bp"])
     if bounded != total:
         lines.append({"why": "bounded", "record_id": None, "severity": None, "bp": bounded - total})
@@ -117,7 +117,7 @@ def levy(months: Sequence[Month], found: Mapping[str, Any], by: Mapping[str, Any
     """The calculation of one member: of each month the greater of what contracts agreed and what was stated, less what
     was charged before; times the rate, times the coefficient, each rounded half up once."""
     rule = by or pack()
-    lines = []
+    lines: list[dict[str, Any]] = []
     for each in sorted(months, key=lambda m: m.month):
         due = max(each.agreed_fen, each.stated_fen)
         lines.append(
