@@ -7,8 +7,8 @@ import re
 
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0019"
+down_revision = "0018"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _KIND = "(select gongxin_kind())"
