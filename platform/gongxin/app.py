@@ -14,7 +14,9 @@ from .access import api as access_api
 from .access import service as access_service
 from .agents import api as agents_api
 from .cases import api as cases_api
+from .cases.service import placing
 from .config import Config, load
+from .contracts import service as contracts
 from .db import make_engine
 from .disclosure import api as disclosure_api
 from .evidence import api as evidence_api
@@ -90,6 +92,8 @@ def create_app(config: Config | None = None, engine: Engine | None = None) -> Fl
     app.jinja_env.filters["ticks"] = pages.ticks
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
+    if contracts.check_placement not in placing.PLACEMENT_CHECKS:
+        placing.PLACEMENT_CHECKS.append(contracts.check_placement)
     app.extensions["gongxin"] = Runtime(config, engine, RateLimiter(config), access_service.authenticate)
     _around_requests(app, config)
     api = openapi.make_api(app)

@@ -21,6 +21,7 @@ for _package in (
     "agents.models",
     "contracts.caps.models",
     "contracts.standard.models",
+    "contracts.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

@@ -91,6 +91,7 @@ class CaseOut(Schema):
     version = fields.Integer(required=True)
     created_at = fields.String(required=True, metadata=_RFC3339)
     updated_at = fields.String(required=True, metadata=_RFC3339)
+    warnings = fields.List(fields.String(), metadata={"description": "what an assignment should have had; else absent"})
 
 
 class PageIn(Schema):

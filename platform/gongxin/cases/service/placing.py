@@ -1,7 +1,7 @@
 """Placement: who works a case. Each action is an event on the placement axis too, so that the history is whole."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,10 @@ from ..vocabulary import HELD
 from .projecting import as_registry
 from .reading import describe
 
+# What must be so before a case is assigned, asked of parts above this one: (creditor, agency) → a warning, None, or a
+# refusal raised. They add themselves as the application is put together.
+PLACEMENT_CHECKS: list[Callable[[Session, uuid.UUID, uuid.UUID], str | None]] = []
+
 
 def place(
     session: Session, *, caller: Caller, asked: NewMove, if_match: Collection[int] | None
@@ -33,6 +37,7 @@ def place(
     if if_match is not None and case.version not in if_match:
         raise Stale(extra={"version": case.version})
     target = _target(case, who, asked)
+    warnings = _check_placement(session, case, asked, {})
     answer = describe(session, case)
     event = _event(case, target, who, asked.reason)
     writes.insert_moves(session, [event], asserted_by=caller.member_id, today=today, now=now)
@@ -40,6 +45,8 @@ def place(
         writes.update_placements(session, [_row(case, target)], now)
         session.refresh(case)
         answer |= answers.placed(case)
+    if warnings:
+        answer["warnings"] = list(warnings)
     return etags.tag(case.version), answer
 
 
@@ -52,12 +59,14 @@ def place_bulk(
     agencies = _active(session, [asked for _, asked in wanted])
     cases = queries.lock_cases(session, [asked.case_id for _, asked in wanted])
     events, moved = [], []
+    known: dict[tuple[uuid.UUID, uuid.UUID], tuple[str, ...]] = {}
     for at, asked in wanted:
         try:
             _check_agencies(asked.agency_id, agencies)
             case = _held(cases, asked)
             who = _who(case, caller)
             target = _target(case, who, asked)
+            _check_placement(session, case, asked, known)
         except GongxinError as refusal:
             found[at] = (asked.case_id, None, refusal)
         else:
@@ -139,6 +148,19 @@ def _check_agencies(agency_id: uuid.UUID | None, active: set[uuid.UUID]) -> None
             fix_en="Check agency_id against the directory; a suspended agency takes no cases.",
             pointer="/agency_id",
         )
+
+
+def _check_placement(
+    session: Session, case: Case, asked: NewMove, known: dict[tuple[uuid.UUID, uuid.UUID], tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Warnings on assigning to this agency; `known` keeps them by pair."""
+    if asked.action != "assign" or asked.agency_id is None:
+        return ()
+    pair = (case.creditor_id, asked.agency_id)
+    if pair not in known:
+        told = [check(session, *pair) for check in PLACEMENT_CHECKS]
+        known[pair] = tuple(warning for warning in told if warning is not None)
+    return known[pair]
 
 
 def _target(case: Case, who: str, asked: NewMove) -> rules.Move:
