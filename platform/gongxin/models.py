@@ -17,6 +17,7 @@ for _package in (
     "evidence.models",
     "fund.ledger.models",
     "fund.bank.models",
+    "fund.bank.models_statements",
     "fund.income.models",
     "agents.models",
     "contracts.caps.models",

@@ -274,11 +274,9 @@ def test_what_is_received_stays_received(fund: Fund) -> None:
     receive = "update fund_expected set received_fen = :n, state = :s where id = :e"
     assert refused(fund, receive, e=first.id, n=901, s="open") == "ck_fund_expected_received"
     assert refused(fund, receive, e=first.id, n=5, s="met") == "ck_fund_expected_state"
-    fund.session.execute(text(receive), {"e": first.id, "n": 5, "s": "open"})
-    assert refused(fund, receive, e=first.id, n=4, s="open") == "fund_expected_forward"
-    assert refused(fund, receive, e=first.id, n=5, s="withdrawn") == "fund_expected_final"
-    fund.session.execute(text(receive), {"e": first.id, "n": 900, "s": "met"})
-    assert refused(fund, receive, e=first.id, n=900, s="open") == "fund_expected_final"
+    assert refused(fund, receive, e=first.id, n=5, s="open") == "fund_expected_received"
+    service.withdraw_expected(fund.session, first.id)
+    assert refused(fund, receive, e=first.id, n=0, s="open") == "fund_expected_final"
     assert refused(fund, "update fund_expected set amount_fen = 1000 where id = :e", e=first.id) == "42501"
 
 
