@@ -1,5 +1,6 @@
 """A day is reconciled where every line is settled and the books hold what the bank says; else it shows what is
 missing."""
+
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
