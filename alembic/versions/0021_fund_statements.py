@@ -8,8 +8,8 @@ import re
 
 from alembic import op
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _KIND = "(select gongxin_kind())"
