@@ -1,7 +1,7 @@
 """How long leaves waited for their place: a histogram by the hour, written by the database as leaves leave the queue.
 
 A leaf's wait begins when it is written; its promise is given at the commit. Where the sequencer saw nothing waiting in
-between (`gongxin.log_empty_at`), the commit came after that, and the wait counts from there: an upper bound both ways."""
+between (`gongxin.log_empty_at`), the commit came after that, and the wait counts from there: always an upper bound."""
 
 from alembic import op
 

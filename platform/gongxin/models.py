@@ -7,6 +7,7 @@ from .db import Base
 for _package in (
     "web.idempotency",
     "transparency.models",
+    "transparency.models_erasing",
     "transparency.models_witnessing",
     "members.models",
     "access.models",

@@ -8,11 +8,12 @@ from . import court, logbook
 from .day import Day, Kept
 from .screen import expect
 
-_GROUND = "个人信息保护法第四十七条 PIPL Art. 47"
+_GROUND = "示范区人民法院（2026）示0101行审1号 court order"
 
 
 def one_person_is_erased(day: Day) -> None:
-    """The look-up about the bystander: its salt and record go; its place in the log stays, and a leaf tells why."""
+    """The look-up about the bystander: row, record and salt go, by a court's order, for the law keeps it five years; its
+    place in the log stays, and a leaf tells why."""
     day.screen.chapter("十一、擦除一人", "one person is erased")
     kept = next(found for found in day.kept if (found.asker.institution.slug, found.told) == ("shiqiao", "none"))
     leaf, bank = proofs.leaf_of(_receipt(day, kept)), day.software["shiqiao"]
@@ -20,8 +21,11 @@ def one_person_is_erased(day: Day) -> None:
         day.erased_salt, record = bank.opening(leaf.leaf_id)
         expect(record["lookup_id"] == leaf.leaf_id, "不是这条记录", "it is another record")
         says(f"$ gongxin log erase …{leaf.leaf_id[-12:]} --ground …", _GROUND)
-        told = day.town.registry.operate("log", "erase", leaf.leaf_id, "--ground", _GROUND)
-        says("盐与记录已删除；日志添了一叶，写明依据", "salt and record are deleted; a new leaf states the ground")
+        told = day.town.registry.operate("log", "erase", leaf.leaf_id, "--because", "ordered", "--ground", _GROUND)
+        says(
+            "记录、盐与索引已删除；日志添了一叶，写明依据",
+            "record, salt and index are deleted; a new leaf states the ground",
+        )
     with day.screen.step(day.name("shiqiao"), "再取这条记录", "asks for that record again") as says:
         says(f"已不可得：{_gone(day, leaf.leaf_id)}", "it is gone, for the bank that asked, too")
         trust = logbook.trust(day)

@@ -18,7 +18,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("rfc3161_client", reason="the locked rfc3161-client is not installed: run `make env`")
 
 from gongxin.db import transaction
-from gongxin.transparency import service, stamps
+from gongxin.transparency import erasing, service, stamps
 from gongxin_client import Answer, Identifier, Registry, keys, profile
 from gongxin_client.cli import main
 from gongxin_client.errors import VerificationFailed
@@ -211,7 +211,7 @@ def test_what_is_erased_is_no_longer_opened_and_stays_in_its_place(
     second.evidence.save(tmp_path / "second.json")
     early = keep(bank, file, tmp_path / "early.txt")
     with transaction(live.engine) as session:
-        service.erase(session, uuid.UUID(first.lookup_id), ground="《个人信息保护法》第四十七条")
+        erasing.erase(session, uuid.UUID(first.lookup_id), ground="（2026）沪0115行审1号", because="ordered")
     sequence(live)
     late = keep(bank, file, tmp_path / "late.txt")
     keys_, trust = bank.profile.pins.receipts, Trust(bank.log_keys())

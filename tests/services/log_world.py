@@ -22,7 +22,7 @@ class OwnLog:
     owner: Engine
     config: Config
 
-    def append(self, count: int, kind: str = "epoch") -> list[Promise]:
+    def append(self, count: int, kind: str = "court_event") -> list[Promise]:
         """Waiting leaves."""
         with transaction(self.engine) as session:
             return service.append_many(session, kind=kind, records=[{"n": n} for n in range(count)])

@@ -292,22 +292,6 @@ def test_the_rules_of_retention_tell_their_source(session: Session) -> None:
     assert queries.retention_rules(session, date(2025, 12, 31)) == []
 
 
-def test_what_is_erased_opens_no_more_and_the_chain_holds_all_the_same(session: Session, world: World) -> None:
-    bank = world.member("bank")
-    found = record(session, bank, register(session, bank), "disclosed", to="示范区人民法院")
-    event = queries.custody(session, found[0].id)[1]
-    log.erase(session, event.id, ground="PIPL 47")
-    assert [kind for _, kind, _ in service.openings(session, found[0].id)] == ["evidence"]
-    log.erase(session, found[0].id, ground="PIPL 47")
-    with pytest.raises(NotFound):
-        service.openings(session, found[0].id)
-    events = [schemas.custody_out(event) for event in queries.custody(session, found[0].id)]
-    check_chain(events, str(found[0].id), str(bank.member_id), found[0].sha256.hex())
-
-
-# --- batches --------------------------------------------------------------------------------------------------------
-
-
 def test_a_batch_is_one_leaf_and_its_owner_proves_each_file(session: Session, world: World) -> None:
     agency = world.member("agency")
     act_for(session, agency.member_id, "agency")

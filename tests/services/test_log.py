@@ -12,11 +12,15 @@ from sqlalchemy.orm import Session
 from gongxin.config import Config
 from gongxin.db import name_caller
 from gongxin.errors import Conflict, Invalid, NotFound
-from gongxin.transparency import keys, queries, rules, service
+from gongxin.transparency import erasing, keys, queries, rules, service
 from gongxin_wire import commitments, merkle, notes
 from gongxin_wire.canonical import canonical
 from tests.conftest import act_for
 
+ERASE = (
+    "select erase_record(cast(:leaf as uuid), gen_random_uuid(), decode(repeat('00', 32), 'hex'),"
+    " json_build_object('leaf_id', cast(:leaf as uuid))::text, 'ordered', '决定', now())"
+)
 RECORD = {"what": "一件事", "n": 1}
 
 
@@ -93,8 +97,8 @@ def test_a_leaf_may_carry_its_record_s_identifier_and_only_once(log: Session, co
 
 
 def test_an_erased_leaf_s_identifier_is_not_taken_again(log: Session, config: Config) -> None:
-    promise = appended(log, config)
-    service.erase(log, promise.leaf_id, ground="主体请求")
+    promise = appended(log, config, kind="court_event")
+    erasing.erase(log, promise.leaf_id, ground="主体请求")
     again = "select log_append(array[cast(:id as uuid)], 'epoch', :salt, '{}', null)"
     assert refusal(log, again, id=promise.leaf_id, salt=bytes(32)) == ("23505", "log_append_once")
 
@@ -305,11 +309,11 @@ def test_an_opening_is_read_by_the_registry_and_its_owner_alone(log: Session, co
 def test_erasing_leaves_the_leaf_its_proof_and_a_leaf_that_says_so_and_nothing_to_guess_by(
     log: Session, config: Config
 ) -> None:
-    promise = appended(log, config)
+    promise = appended(log, config, kind="court_event")
     leaf = queries.find_leaf(log, promise.leaf_id)
     assert leaf is not None
     commitment = leaf.commitment
-    erasure = service.erase(log, promise.leaf_id, ground="个人信息保护法第四十七条")
+    erasure = erasing.erase(log, promise.leaf_id, ground="个人信息保护法第四十七条")
     service.sequence(log, config)
     assert (
         log.execute(text("select count(*) from log_openings where leaf_id = :id"), {"id": promise.leaf_id}).scalar()
@@ -322,6 +326,7 @@ def test_erasing_leaves_the_leaf_its_proof_and_a_leaf_that_says_so_and_nothing_t
     assert says.kind == "erasure"
     record = service.opened_record(service.opening(log, erasure.leaf_id))
     assert record == {
+        "because": "purpose_ended",
         "erased_at": record["erased_at"],
         "ground": "个人信息保护法第四十七条",
         "leaf_id": str(promise.leaf_id),
@@ -331,38 +336,36 @@ def test_erasing_leaves_the_leaf_its_proof_and_a_leaf_that_says_so_and_nothing_t
 
 
 def test_what_was_erased_is_erased_once(log: Session, config: Config) -> None:
-    promise = appended(log, config)
-    erasure = service.erase(log, promise.leaf_id, ground="主体请求")
+    promise = appended(log, config, kind="court_event")
+    erasure = erasing.erase(log, promise.leaf_id, ground="主体请求")
     with pytest.raises(NotFound):
-        service.erase(log, promise.leaf_id, ground="主体请求")
+        erasing.erase(log, promise.leaf_id, ground="主体请求")
     with pytest.raises(Conflict) as caught:
-        service.erase(log, erasure.leaf_id, ground="主体请求")
+        erasing.erase(log, erasure.leaf_id, ground="主体请求")
     assert caught.value.code == "erasure_stands"
-    record = f'{{"leaf_id":"{erasure.leaf_id}"}}'
-    erase = "select log_erase(cast(:leaf as uuid), gen_random_uuid(), :salt, :record)"
-    salt = bytes(32)
-    assert refusal(log, erase, leaf=erasure.leaf_id, salt=salt, record=record)[1] == "log_erase_of_erasure"
-    record = f'{{"leaf_id":"{promise.leaf_id}"}}'
-    assert refusal(log, erase, leaf=promise.leaf_id, salt=salt, record=record)[1] == "log_erase_present"
-    assert refusal(log, erase, leaf=uuid.uuid4(), salt=salt, record=record)[1] == "log_erase_names_the_leaf"
+    assert refusal(log, ERASE, leaf=erasure.leaf_id)[1] == "log_erase_of_erasure"
+    assert refusal(log, ERASE, leaf=promise.leaf_id)[1] == "log_erase_present"
 
 
-def test_a_member_erases_nothing_but_its_own(log: Session, config: Config) -> None:
+def test_a_member_erases_nothing_not_even_its_own(log: Session, config: Config) -> None:
     owner = uuid.uuid4()
-    promise = appended(log, config, owner=owner)
+    promise = appended(log, config, kind="court_event", owner=owner)
     act_for(log, uuid.uuid4(), "bank")
     with pytest.raises(NotFound):
-        service.erase(log, promise.leaf_id, ground="越权")
-    erase = "select log_erase(cast(:leaf as uuid), gen_random_uuid(), :salt, :record)"
-    record = f'{{"leaf_id":"{promise.leaf_id}"}}'
-    assert refusal(log, erase, leaf=promise.leaf_id, salt=bytes(32), record=record)[1] == "log_erase_present"
+        erasing.erase(log, promise.leaf_id, ground="越权")
     act_for(log, owner, "bank")
-    service.erase(log, promise.leaf_id, ground="保管期届满")
+    with pytest.raises(Conflict) as caught:
+        erasing.erase(log, promise.leaf_id, ground="保管期届满")
+    assert caught.value.code == "erasure_by"
+    assert refusal(log, ERASE, leaf=promise.leaf_id)[1] == "erasure_by"
+    forged = "select log_erase(cast(:leaf as uuid), gen_random_uuid(), :salt, :record)"
+    record = f'{{"leaf_id":"{promise.leaf_id}"}}'
+    assert refusal(log, forged, leaf=promise.leaf_id, salt=bytes(32), record=record)[0] == "42501"
 
 
 @pytest.mark.parametrize("ground", ["", "  ", "x" * 201, "a\nb", "身份证11010519491231002X"])
 def test_the_ground_of_an_erasure_says_something_and_names_nobody(log: Session, config: Config, ground: str) -> None:
-    promise = appended(log, config)
+    promise = appended(log, config, kind="court_event")
     with pytest.raises(Invalid) as caught:
-        service.erase(log, promise.leaf_id, ground=ground)
+        erasing.erase(log, promise.leaf_id, ground=ground)
     assert caught.value.pointer == "/ground"

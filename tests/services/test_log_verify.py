@@ -12,7 +12,7 @@ from sqlalchemy import text
 from gongxin.cli import main
 from gongxin.config import Config
 from gongxin.db import transaction
-from gongxin.transparency import keys, queries, service
+from gongxin.transparency import erasing, keys, queries, service
 from gongxin.transparency import verify as rebuilding
 from gongxin.transparency.verify import Difference, State, verify
 from tests.services.log_world import OwnLog, own_log
@@ -104,7 +104,7 @@ def test_a_leaf_and_its_hash_changed_together_are_found_by_the_tree(log: OwnLog)
 def test_erased_leaves_are_counted_and_everything_else_still_holds(log: OwnLog) -> None:
     with transaction(log.engine) as session:
         for leaf in queries.leaves(session, 10, 14):
-            service.erase(session, leaf.leaf_id, ground="主体请求")
+            erasing.erase(session, leaf.leaf_id, ground="主体请求")
     log.sequence()
     state = State()
     verify(log.engine, state)

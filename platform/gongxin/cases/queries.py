@@ -311,3 +311,36 @@ def expired_mandates(session: Session, today: date, limit: int) -> Sequence[Case
     """Placed cases whose mandate has ended; those that another transaction holds are left to the next turn."""
     wanted = select(Case).where(Case.placement.in_(HELD), Case.mandate_until < today).order_by(Case.mandate_until)
     return session.scalars(wanted.limit(limit).with_for_update(skip_locked=True)).all()
+
+
+def versions_of(session: Session, event_id: uuid.UUID) -> tuple[list[uuid.UUID], set[uuid.UUID]]:
+    """(every version of an event, the newest first; the cases it reaches), whether a party or a court asserted it."""
+    rows = session.execute(
+        text(
+            """
+            with recursive both_kinds as (
+                select id, supersedes, case_id, null as reference from case_events
+                where case_id = (select case_id from case_events where id = :id)
+                union all
+                select id, supersedes, null, reference from court_events
+                where reference = (select reference from court_events where id = :id)
+            ),
+            older as (
+                select e.* from both_kinds e where e.id = :id
+                union all select e.* from both_kinds e join older o on e.id = o.supersedes
+            ),
+            versions as (
+                select o.*, 0 as age from older o where o.supersedes is null
+                union all
+                select e.*, v.age + 1 from both_kinds e join versions v on e.supersedes = v.id
+            )
+            select v.id, array(
+                select v.case_id where v.case_id is not null
+                union all select r.case_id from case_references r where r.reference = v.reference
+            ) as case_ids
+            from versions v order by v.age desc
+            """
+        ),
+        {"id": event_id},
+    ).all()
+    return [row.id for row in rows] or [event_id], {case_id for row in rows for case_id in row.case_ids}

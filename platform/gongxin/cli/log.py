@@ -12,7 +12,7 @@ from gongxin.app import database_urls
 from gongxin.config import load
 from gongxin.db import make_engine
 from gongxin.errors import NotFound
-from gongxin.transparency import keys, queries, service
+from gongxin.transparency import erasing, keys, queries, rules, service
 from gongxin.transparency.verify import Difference, State
 from gongxin.transparency.verify import verify as rebuild
 from gongxin_wire.canonical import b64u
@@ -104,15 +104,18 @@ def show(leaf_id: uuid.UUID) -> None:
         with suppress(NotFound):
             record = service.opened_record(service.opening(session, leaf_id))
         index = placed.leaf_index if placed else None
+        gone = queries.find_erasure(session, leaf_id)
+        erased = gone and {"because": gone.because, "ground": gone.ground, "at": gone.erased_at.isoformat()}
     body = {
         "leaf_id": str(leaf.leaf_id),
         "kind": leaf.kind,
         "leaf_index": index,
         "commitment": b64u(leaf.commitment),
         "record": record,
+        "erased": erased,
     }
     where = "待并入 waiting" if index is None else f"第 {index} 叶 leaf {index}"
-    tell(body, f"{leaf.kind}  {where}  {b64u(leaf.commitment)}", f"{record or '已擦除 erased'}")
+    tell(body, f"{leaf.kind}  {where}  {b64u(leaf.commitment)}", f"{record or f'已擦除 erased {erased or str()}'}")
 
 
 @log.command()
@@ -132,8 +135,11 @@ def key(rotate: bool) -> None:
 @json_option
 @click.argument("leaf_id", type=click.UUID)
 @click.option("--ground", required=True, help="依据 The provision or decision")
-def erase(leaf_id: uuid.UUID, ground: str) -> None:
-    """擦除一叶的盐与记录 Deletes salt and record of a leaf for good; the log keeps a leaf that says so."""
+@click.option(
+    "--because", type=click.Choice(list(rules.BECAUSE)), default=rules.PURPOSE_ENDED, show_default=True, help="理由 Why"
+)
+def erase(leaf_id: uuid.UUID, ground: str, because: str) -> None:
+    """擦除一条记录及其盐 Deletes a record and its salt for good; the log keeps a leaf that says so."""
     with opened() as (session, _):
-        promise = service.erase(session, leaf_id, ground=ground)
+        promise = erasing.erase(session, leaf_id, ground=ground, because=because)
     tell(promise.as_json(), f"已擦除 erased; {promise.leaf_id}")

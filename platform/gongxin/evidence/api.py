@@ -13,6 +13,7 @@ from gongxin.web import etags, guards, ndjson, paging
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
+from . import erasing as erasing
 from . import examples, queries, reading, schemas, service
 
 blp = Blueprint("evidence", url_prefix="/v1/evidence", description="证据 Evidence")

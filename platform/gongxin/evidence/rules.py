@@ -12,7 +12,7 @@ from gongxin_wire.evidence import CUSTODY, KINDS
 SKEW = timedelta(minutes=5)
 EARLIEST = datetime.fromisoformat("1980-01-01T00:00:00+00:00")
 COMPLAINT = "complaint"
-RECORDS = (*KINDS, COMPLAINT)
+RECORDS = (*KINDS, COMPLAINT, "lookup")
 # Events that name to whom, or whither.
 NAMES_TO = ("moved", "disclosed")
 REQUESTABLE = ("moved", "disclosed", "destroyed")

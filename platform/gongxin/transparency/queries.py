@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from gongxin.db import one_statement, one_value
 
 from .models import LogCheckpoint, LogKey, LogLeaf, LogOpening, LogTile, LogWaiting
+from .models_erasing import Erasure
 
 _APPEND = text("select log_append(cast(:ids as uuid[]), :kind, :salts, cast(:records as text), cast(:owner as uuid))")
 # The note of checkpoint `c` as it is shown: what the log signed, and its witnesses' lines as they came; a note has at
@@ -42,12 +43,35 @@ def append(
     )
 
 
-def erase(session: Session, leaf_id: uuid.UUID, *, erasure_id: uuid.UUID, salt: bytes, record: str) -> None:
-    """Deletes an opening and lets the leaf that says so wait."""
+def erase(
+    session: Session,
+    leaf_id: uuid.UUID,
+    *,
+    erasure_id: uuid.UUID,
+    salt: bytes,
+    record: str,
+    because: str,
+    ground: str,
+    at: datetime,
+) -> None:
+    """Deletes an opening and the row it is of, and lets the leaf that says so wait."""
     session.execute(
-        text("select log_erase(:leaf, :id, :salt, :record)"),
-        {"leaf": leaf_id, "id": erasure_id, "salt": salt, "record": record},
+        text("select erase_record(:leaf, :id, :salt, :record, :because, :ground, :at)"),
+        {
+            "leaf": leaf_id,
+            "id": erasure_id,
+            "salt": salt,
+            "record": record,
+            "because": because,
+            "ground": ground,
+            "at": at,
+        },
     )
+
+
+def find_erasure(session: Session, leaf_id: uuid.UUID) -> Erasure | None:
+    """The tombstone of a record: for the registry, the association and whose record it was."""
+    return session.get(Erasure, leaf_id)
 
 
 def integrate(session: Session, limit: int, empty_at: datetime | None = None) -> tuple[int, int, datetime] | None:

@@ -7,6 +7,14 @@ from gongxin.errors import Invalid
 MAX_MERGE_DELAY_SECONDS = 1
 MERGE_BOUNDS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 MAX_GROUND = 200
+PURPOSE_ENDED = "purpose_ended"
+# Why a record may be erased: PIPL art. 47 paragraph 1 (1), (3), (4); a court's or an authority's order.
+BECAUSE = {
+    PURPOSE_ENDED: ("处理目的已实现或不再必要", "the purpose has ended"),
+    "consent_withdrawn": ("撤回同意", "consent was withdrawn"),
+    "unlawful": ("违法或违约处理", "it was processed unlawfully"),
+    "ordered": ("法院或监管机构决定", "a court or authority ordered it"),
+}
 
 
 def origin_of(issuer: str) -> str:
@@ -28,3 +36,16 @@ def check_ground(ground: str) -> str:
             pointer="/ground",
         )
     return kept
+
+
+def check_because(because: str) -> None:
+    """Raises Invalid at /because for what is none of `BECAUSE`."""
+    if because not in BECAUSE:
+        raise Invalid(
+            "invalid_field",
+            zh="擦除理由不在所列之中",
+            en="It is no reason to erase",
+            fix_zh=f"应为 {'、'.join(BECAUSE)} 之一。",
+            fix_en=f"One of {', '.join(BECAUSE)}.",
+            pointer="/because",
+        )

@@ -1,4 +1,5 @@
-"""The verbs: append, erase, sequence. Verbs flush, never commit; a leaf is as durable as what it is about."""
+"""The verbs: append, sequence; `erasing` has a file of its own. Verbs flush, never commit; a leaf is as durable as what
+it is about."""
 
 import os
 import uuid
@@ -12,13 +13,13 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
 from gongxin.config import Config
-from gongxin.errors import Conflict, NotFound
-from gongxin.pii import refuse_pii
+from gongxin.errors import NotFound
 from gongxin_wire import commitments, notes
 from gongxin_wire.canonical import b64u, canonical
 
-from . import keys, queries, rules
+from . import keys, queries
 from .models import LogCheckpoint, LogOpening
+from .models_erasing import Erasure
 
 PORTION = 5000
 _EMPTY_AT: dict[str, datetime] = {}  # database → when this process last saw nothing waiting there
@@ -105,30 +106,8 @@ def opening(session: Session, leaf_id: uuid.UUID) -> LogOpening:
     """Salt and record of a leaf, for the registry and the leaf's owner. Raises NotFound: erased, unknown, another's."""
     found = queries.find_opening(session, leaf_id)
     if found is None:
-        raise _no_opening()
+        raise no_opening(queries.find_erasure(session, leaf_id))
     return found
-
-
-def erase(session: Session, leaf_id: uuid.UUID, *, ground: str) -> Promise:
-    """Deletes salt and record of a leaf for good and appends the leaf that says so; every proof stays valid. Raises
-    NotFound where there is no such opening and Conflict where the leaf is itself an erasure."""
-    kept = rules.check_ground(ground)
-    refuse_pii(kept, "/ground")
-    found = opening(session, leaf_id)
-    leaf = queries.find_leaf(session, leaf_id) or queries.find_waiting(session, leaf_id)
-    if leaf is not None and leaf.kind == "erasure":
-        raise Conflict(
-            "erasure_stands",
-            zh="擦除记录本身不得擦除",
-            en="The record of an erasure is not erased",
-            fix_zh="擦除记录不含个人信息，应予保留。",
-            fix_en="It holds nothing personal and stays.",
-        )
-    session.expunge(found)
-    promise_id, salt = ids.new_id(), os.urandom(commitments.SALT_BYTES)
-    record = canonical({"erased_at": moment(clock.now()), "ground": kept, "leaf_id": str(leaf_id)})
-    queries.erase(session, leaf_id, erasure_id=promise_id, salt=salt, record=record.decode())
-    return Promise(promise_id, commitments.commit_bytes(salt, record))
 
 
 def moment(at: datetime) -> str:
@@ -169,11 +148,19 @@ def opened_record(found: LogOpening) -> dict[str, Any]:
     return record
 
 
-def _no_opening() -> NotFound:
+def no_opening(erasure: Erasure | None) -> NotFound:
+    """There is no opening that the caller may read; where its record was erased, on which ground and when."""
+    told = erasure and {
+        "because": erasure.because,
+        "erased_at": moment(erasure.erased_at),
+        "erasure_leaf": str(erasure.erasure_id),
+        "ground": erasure.ground,
+    }
     return NotFound(
         "no_opening",
         zh="没有可用的揭示",
         en="There is no opening of this leaf",
         fix_zh="该叶未知、已擦除或属于其他机构；日志中的位置仍可证明。",
         fix_en="It is unknown, erased or another's; its place in the log can still be proven.",
+        extra={"erased": told} if told else {},
     )

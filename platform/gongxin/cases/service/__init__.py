@@ -1,5 +1,6 @@
 """The verbs on cases: session first, keyword arguments; they flush, never commit."""
 
+from . import erasing
 from .asserting import (
     apply_due_events,
     assert_court_event,
@@ -21,6 +22,7 @@ __all__ = [
     "correct_court_event",
     "correct_event",
     "court_events",
+    "erasing",
     "expire_mandates",
     "get_case",
     "history",
