@@ -12,8 +12,8 @@ _GROUND = "示范区人民法院（2026）示0101行审1号 court order"
 
 
 def one_person_is_erased(day: Day) -> None:
-    """The look-up about the bystander: row, record and salt go, by a court's order, for the law keeps it five years; its
-    place in the log stays, and a leaf tells why."""
+    """The look-up about the bystander: row, record and salt go, by a court's order, for the law keeps it five
+    years; its place in the log stays, and a leaf tells why."""
     day.screen.chapter("十一、擦除一人", "one person is erased")
     kept = next(found for found in day.kept if (found.asker.institution.slug, found.told) == ("shiqiao", "none"))
     leaf, bank = proofs.leaf_of(_receipt(day, kept)), day.software["shiqiao"]

@@ -146,7 +146,7 @@ def test_the_web_role_cannot_change_a_table(web: Connection, table: str, stateme
 def append_only(owner: Connection) -> list[str]:
     return column(
         owner,
-        "select tgrelid::regclass from pg_trigger where not tgisinternal and tgfoid = 'refuse_change()'::regprocedure",
+        "select tgrelid::regclass from pg_trigger where not tgisinternal and tgfoid in ('refuse_change()'::regprocedure, 'refuse_but_erasure()'::regprocedure)",
     )
 
 
@@ -156,7 +156,7 @@ def test_every_append_only_table_guards_update_and_delete_for_each_row(owner: Co
     weak = column(
         owner,
         "select tgrelid::regclass from pg_trigger where not tgisinternal"
-        " and tgfoid = 'refuse_change()'::regprocedure and (tgtype & 27 <> 27 or tgenabled <> 'O')",
+        " and tgfoid in ('refuse_change()'::regprocedure, 'refuse_but_erasure()'::regprocedure) and (tgtype & 27 <> 27 or tgenabled <> 'O')",
     )
     assert weak == []
 

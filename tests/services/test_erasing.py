@@ -1,4 +1,4 @@
-"""What is erased is nowhere: neither the row, nor what was made of it, nor an answer that told it; what stays says so."""
+"""What is erased is nowhere: not the row, not what was made of it, not an answer that told it; what stays says so."""
 
 import hashlib
 import json

@@ -1,12 +1,12 @@
-"""Erasure of the record itself, with the opening of its leaf: one function does both, and leaves a tombstone and a leaf.
+"""Erasure of the record itself, with the opening of its leaf: one function does both and leaves a tombstone and a leaf.
 
-A row of a table of records goes only where a tombstone names its leaf, and a tombstone comes only with the erasure leaf.
+A row of a table of records goes only where a tombstone names its leaf; a tombstone comes only with the erasure leaf.
 What may be erased, on which ground, and what refuses it: docs/evidence.md section 7."""
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0018"
+revision = "0021"
+down_revision = "0020"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _KINDS = (
@@ -204,7 +204,8 @@ def _erase() -> None:
         ) returns void language plpgsql {_SAFE} as $$
         declare
             leaf_kind text := coalesce(
-                (select kind from log_leaves where leaf_id = p_leaf), (select kind from log_waiting where leaf_id = p_leaf));
+                (select kind from log_leaves where leaf_id = p_leaf),
+                (select kind from log_waiting where leaf_id = p_leaf));
             owner uuid;
         begin
             select o.owner_id into owner from log_openings o where o.leaf_id = p_leaf for update;
@@ -235,7 +236,8 @@ def _erase() -> None:
                 delete from evidence_batches where id = p_leaf;
             end if;
             -- An answer remembered for a repeated request is not said again, nor the work done again.
-            update idempotency_keys set answer = '', headers = '[]', body_digest = sha256(convert_to(p_salt::text, 'UTF8'))
+            update idempotency_keys set answer = '', headers = '[]',
+                body_digest = sha256(convert_to(p_salt::text, 'UTF8'))
             where position(convert_to(p_leaf::text, 'UTF8') in answer) > 0;
         end $$
         """
