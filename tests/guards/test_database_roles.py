@@ -143,10 +143,13 @@ def test_the_web_role_cannot_change_a_table(web: Connection, table: str, stateme
     assert getattr(caught.value.orig, "sqlstate", "") == "42501"
 
 
+GUARDS = "'refuse_change()'::regprocedure, 'refuse_but_erasure()'::regprocedure"
+
+
 def append_only(owner: Connection) -> list[str]:
     return column(
         owner,
-        "select tgrelid::regclass from pg_trigger where not tgisinternal and tgfoid in ('refuse_change()'::regprocedure, 'refuse_but_erasure()'::regprocedure)",
+        f"select tgrelid::regclass from pg_trigger where not tgisinternal and tgfoid in ({GUARDS})",
     )
 
 
@@ -156,7 +159,7 @@ def test_every_append_only_table_guards_update_and_delete_for_each_row(owner: Co
     weak = column(
         owner,
         "select tgrelid::regclass from pg_trigger where not tgisinternal"
-        " and tgfoid in ('refuse_change()'::regprocedure, 'refuse_but_erasure()'::regprocedure) and (tgtype & 27 <> 27 or tgenabled <> 'O')",
+        f" and tgfoid in ({GUARDS}) and (tgtype & 27 <> 27 or tgenabled <> 'O')",
     )
     assert weak == []
 

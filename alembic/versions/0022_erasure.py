@@ -5,8 +5,8 @@ What may be erased, on which ground, and what refuses it: docs/evidence.md secti
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _KINDS = (
