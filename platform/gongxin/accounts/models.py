@@ -1,4 +1,4 @@
-"""Accounts, what proves them, their sessions, who signed in. What guards them stands in migration 0022."""
+"""Accounts, what proves them, their sessions, who signed in. What guards them stands in migration 0023."""
 
 import uuid
 from datetime import datetime

@@ -4,8 +4,8 @@ and a dynamic code each work once; a session ends once. The web role sees secret
 
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0023"
+down_revision = "0022"
 
 _REGISTRY = "(select gongxin_kind()) = 'registry'"
 _HOUSE = "member_id = (select gongxin_caller()) or (select gongxin_kind()) in ('association', 'registry')"
