@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from . import clock
 from .access import service as access
 from .agents import service as agents
+from .agents import watches
 from .cases import service as cases
 from .config import Config
 from .db import transaction
@@ -77,6 +78,10 @@ def _expire_entries(session: Session, _config: Config) -> int:
     return fund.expire_entries(session, clock.now())
 
 
+def _end_watches(session: Session, _config: Config) -> int:
+    return watches.lapse(session, clock.today_in_china())
+
+
 _STAMPER = stamps.Stamper()
 
 
@@ -102,6 +107,7 @@ JOBS: tuple[Job, ...] = (
     Job("lapse_licences", 60, _lapse_licences, portion=agents.PORTION),
     Job("dun_charges", 3600, _dun_charges, portion=fund.PORTION),
     Job("expire_fund_entries", 3600, _expire_entries, portion=fund.PORTION),
+    Job("end_watches", 3600, _end_watches, portion=watches.PORTION),
 )
 
 

@@ -11,7 +11,6 @@ for _package in (
     "transparency.models_witnessing",
     "members.models",
     "access.models",
-    "accounts.models",
     "subjects.models",
     "delivery.models",
     "cases.models",
@@ -25,6 +24,7 @@ for _package in (
     "contracts.caps.models",
     "contracts.standard.models",
     "contracts.models",
+    "agents.models_filings",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

@@ -134,6 +134,50 @@ class Agents:
         path = f"/v1/agents/{quote(agent_id, safe='')}/record"
         return self.connection.read("GET", path, scope="agents.read", query=query)
 
+    # --- filings, watches, figures --------------------------------------------------------------------------------
+
+    def file_agency(self, *, scope: Sequence[str], officers: Sequence[Mapping[str, str]]) -> dict[str, Any]:
+        """Files one's scope and responsible officers ({role, name}); the association accepts it or returns it."""
+        body = {"scope": list(scope), "officers": [dict(each) for each in officers]}
+        return self.connection.read("POST", "/v1/agencies/filings", scope="agents.write", json_body=body, key=new_key())
+
+    def filings(self, *, state: str | None = None) -> Iterator[dict[str, Any]]:
+        """Filings that one may see, page by page."""
+        return self._pages("/v1/agencies/filings", "agents.read", {"state": state})
+
+    def move_filing(self, filing_id: str, action: str, *, version: int, reason: str) -> dict[str, Any]:
+        """A decision of the association on a filing, or the agency's withdrawal."""
+        path = f"/v1/agencies/filings/{quote(filing_id, safe='')}/moves"
+        body = {"action": action, "reason": reason}
+        return self.connection.read(
+            "POST", path, scope="agents.write", json_body=body, key=new_key(), if_match=f'"{version}"'
+        )
+
+    def watch_agent(self, check_id: str, licence: str, *, ends_on: date) -> dict[str, Any]:
+        """Is told of changes of somebody one checked, on that check's purpose, until a day within a year."""
+        body = {"check_id": check_id, "licence": _number(licence), "ends_on": ends_on.isoformat()}
+        return self.connection.read("POST", "/v1/agents/watches", scope="agents.check", json_body=body, key=new_key())
+
+    def agent_watches(self) -> Iterator[dict[str, Any]]:
+        """One's own watches, ended ones too."""
+        return self._pages("/v1/agents/watches", "agents.check", {})
+
+    def end_watch(self, watch_id: str) -> dict[str, Any]:
+        """From now on nothing more is told."""
+        path = f"/v1/agents/watches/{quote(watch_id, safe='')}/end"
+        return self.connection.read("POST", path, scope="agents.check", key=new_key())
+
+    def agent_statistics(self, *, as_of: date | None = None) -> dict[str, Any]:
+        """For the association: figures of each agency side by side."""
+        query = {"as_of": None if as_of is None else as_of.isoformat()}
+        return self.connection.read("GET", "/v1/agents/statistics", scope="agents.read", query=query)
+
+    def agent_access(self, agent_id: str, *, request_reference: str) -> dict[str, Any]:
+        """For the association on the person's own request: what is on record, and who checked them."""
+        path = f"/v1/agents/{quote(agent_id, safe='')}/access"
+        body = {"request_reference": request_reference}
+        return self.connection.read("POST", path, scope="agents.read", json_body=body, key=new_key())
+
     def member_id(self) -> str:
         raise NotImplementedError
 

@@ -12,8 +12,10 @@ from .identifiers import USCC_ALPHABET, IdentifierError
 from .pii import find_pii
 
 PREFIX = "GX"
+FILING_PREFIX = "GA"
 BODY = 10
 LICENCE_PATTERN = f"^{PREFIX}[{USCC_ALPHABET}]{{{BODY}}}[0-9A-Z]$"
+FILING_PATTERN = f"^{FILING_PREFIX}[{USCC_ALPHABET}]{{{BODY}}}[0-9A-Z]$"
 _FORM = re.compile(LICENCE_PATTERN[1:-1])
 _VALUES = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
 
@@ -26,10 +28,10 @@ def check_character(body: str) -> str:
     return _VALUES[(38 - remainder) % 37]
 
 
-def draw(below: Callable[[int], int]) -> str:
-    """A number; `below(n)` draws a whole number under n."""
+def draw(below: Callable[[int], int], prefix: str = PREFIX) -> str:
+    """A number; `below(n)` draws a whole number under n. With FILING_PREFIX that of an agency's filing."""
     while True:
-        body = PREFIX + "".join(USCC_ALPHABET[below(len(USCC_ALPHABET))] for _ in range(BODY))
+        body = prefix + "".join(USCC_ALPHABET[below(len(USCC_ALPHABET))] for _ in range(BODY))
         number = body + check_character(body)
         if number[-1] != "*" and find_pii(number) is None:
             return number

@@ -104,7 +104,9 @@ def test_an_objection_has_twenty_working_days_and_travels_with_the_check(
     assert request.json["due_on"] == calendar.china().add(TODAY, 3).isoformat()
     bank = member(house, "bank")
     told = check(house, bank, "placement", {"licence": agent.licence_no}).json["answers"][0]["record"]
+    (contested,) = told.pop("objections")
     assert told == {"grade": "C", "points": 600, "rules_version": 1, "contested": 1}
+    assert (contested["severity"], contested["objection"], contested["reply"]) == ("S2", "当日未值班", "已向对方致歉")
     assert read(house, agency, agent)["entries"][0]["contested"] is True
     late = read(house, agency, agent, f"?as_of={TODAY + timedelta(days=60)}")["entries"][0]["responses"]
     assert [response["overdue"] for response in late] == [False, True, True]

@@ -18,7 +18,7 @@ from gongxin_client import receipts as verifier
 from gongxin_wire.canonical import b64u, canonical
 from tests.api.agents_http import application
 from tests.api.disclosure_http import House
-from tests.services.agents_world import TODAY, YESTERDAY, Office, committed
+from tests.services.agents_world import FILING, TODAY, YESTERDAY, Office, committed
 from tests.services.disclosure_world import token
 
 SCOPES = frozenset({"agents.read", "agents.write", "agents.check"})
@@ -36,6 +36,17 @@ def agency(house: House) -> Caller:
 @pytest.fixture
 def association(house: House) -> Caller:
     return member(house, "association")
+
+
+def filed(house: House, agency: Caller, association: Caller) -> str:
+    """The agency's filing, accepted."""
+    made = house.call("POST", "/v1/agencies/filings", agency, json=FILING)
+    assert made.status_code == 201, made.text
+    path = f"/v1/agencies/filings/{made.json['filing_id']}"
+    body = {"action": "accept", "reason": "材料齐全"}
+    accepted = house.call("POST", f"{path}/moves", association, json=body, headers={"If-Match": made.headers["ETag"]})
+    assert (accepted.status_code, accepted.json["state"]) == (200, "accepted"), accepted.text
+    return path
 
 
 def applied(house: House, agency: Caller, **change: Any) -> Any:
@@ -100,6 +111,9 @@ def test_from_application_to_licence(house: House, agency: Caller, association: 
     assert (refused.status_code, refused.json["code"]) == (409, "no_basic_certificate")
     (result,) = trained(house, association, agent_id)
     assert (result["status"], result["line"]) == ("passed", 1)
+    unfiled = move(house, association, agent_id, "grant", 2)
+    assert (unfiled.status_code, unfiled.json["code"]) == (409, "agency_not_filed")
+    filed(house, agency, association)
     granted = move(house, association, agent_id, "grant", 2)
     assert granted.status_code == 200, granted.text
     assert granted.json["may_work"] is True
@@ -188,6 +202,7 @@ def test_a_transfer(house: House, agency: Caller, licensed: Any) -> None:
     assert move(house, agency, agent.id, "release", 3, released_to=str(other.member_id)).json["released"] is True
     third = house.call("POST", "/v1/agents/claims", member(house, "agency"), json=body)
     assert (third.status_code, third.json["code"]) == (409, "agent_not_released")
+    filed(house, other, member(house, "association"))
     claimed = house.call("POST", "/v1/agents/claims", other, json=body)
     assert (claimed.status_code, claimed.json["agency_id"]) == (200, str(other.member_id))
     assert house.call("GET", f"/v1/agents/{agent.id}", agency).status_code == 404
@@ -253,7 +268,7 @@ def test_a_bank_checks_before_placing_and_the_answer_is_signed(
     assert first == second
     assert third == {"found": False, "may_work": False}
     assert first.keys() == {"found", "may_work", "licence", "agency", "certificates", "record", "blacklist"}
-    assert first["record"] == {"grade": "A", "points": 0, "rules_version": 1, "contested": 0}
+    assert first["record"] == {"grade": "A", "points": 0, "rules_version": 1, "contested": 0, "objections": []}
     assert first["blacklist"] == "not_available"
     assert first["agency"]["member_id"] == str(agency.member_id)
     assert (first["licence"]["state"], first["may_work"]) == ("granted", True)

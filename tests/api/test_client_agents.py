@@ -9,7 +9,7 @@ from gongxin_client import Identifier, Refused, Registry
 from gongxin_client.errors import BadInput, VerificationFailed
 from gongxin_wire.identifiers import synthetic_cn_id
 from tests import live as living
-from tests.services.agents_world import YESTERDAY
+from tests.services.agents_world import FILING, YESTERDAY
 
 live = living.live
 Live = living.Live
@@ -26,6 +26,13 @@ def agency(live: Live) -> Iterator[Registry]:
 def association(live: Live) -> Iterator[Registry]:
     with live.registry(live.member("association")) as registry:
         yield registry
+
+
+def filed(agency: Registry, association: Registry) -> None:
+    """Where the agency has none in force yet."""
+    if not any(agency.filings(state="accepted")):
+        made = agency.file_agency(scope=FILING["scope"], officers=FILING["officers"])
+        association.move_filing(made["filing_id"], "accept", version=1, reason="材料齐全")
 
 
 def licensed(agency: Registry, association: Registry, person: Identifier) -> dict[str, Any]:
@@ -46,6 +53,7 @@ def licensed(agency: Registry, association: Registry, person: Identifier) -> dic
         answer = association.connection.call("POST", f"/v1/agents/{path}", scope="agents.write", ndjson=body.encode())
         assert "refused" not in answer.text, answer.text
     association.move_agent(agent, "check", version=1, reason="受理")
+    filed(agency, association)
     return association.move_agent(agent, "grant", version=2, reason="审核通过")
 
 
@@ -69,6 +77,7 @@ def test_from_application_to_check_and_transfer(live: Live, agency: Registry, as
         (told_one,) = other.check_agents([PERSON], purpose="hiring", consents=["TY-2026-7"])
         assert told_one.told["transfer"] == {"released": False}
         agency.move_agent(agent["agent_id"], "release", version=3, reason="离职")
+        filed(other, association)
         assert other.claim_agent(agent["licence"])["agency_id"] == other.member_id()
     assert list(agency.agents()) == []
 

@@ -21,13 +21,13 @@ _AGENTS = "follows the agents that the caller may see, by the policy of agents"
 # Policies that name no caller, each with the reason why that is right.
 _CHARGES = "follows the charges that the caller may see, by the policy of fund_charges"
 NAMES_NO_CALLER: dict[str, str] = {
-    "account_changes.own": "follows the accounts that the caller may see, by the policy of accounts",
     "agent_changes.own": _AGENTS,
     "agent_identities.add": _AGENTS,
     "agent_keys.add": _AGENTS,
     "agent_records.own": _AGENTS,
     "agent_responses.own": _AGENTS,
     "agent_keys.own": _AGENTS,
+    "certificate_withdrawals.own": _AGENTS,
     "certificates.own": _AGENTS,
     "examinations.own": _AGENTS,
     "training_hours.own": _AGENTS,
@@ -35,6 +35,7 @@ NAMES_NO_CALLER: dict[str, str] = {
     "fund_objections.read": _CHARGES,
     "fund_receipts.read": _CHARGES,
     "fee_caps.anyone": "caps are everybody's to read; only the association records them",
+    "agency_filing_changes.own": "follows the filings that the caller may see, by the policy of agency_filings",
     "client_keys.own": "follows the clients that the caller may see, by the policy of clients",
     "disclosure_policies.read": "the policy in force is published",
     "log_checkpoints.read": "what the log signed is public",
@@ -53,8 +54,6 @@ NAMES_NO_CALLER: dict[str, str] = {
 }
 # Tables whose rows the web role may delete, each with the reason why it is no history.
 DELETABLE: dict[str, str] = {
-    "account_challenges": "what a browser was to sign; gone once it has, or after five minutes",
-    "account_recovery_codes": "the ten of before go when ten new ones are made; the change is on record",
     "fund_legs": "legs of drafts; a trigger refuses once an entry is submitted",
     "idempotency_keys": "remembered answers, kept for a day",
     "lookups_pending": "a queue: the row goes when the job has filed it",

@@ -11,8 +11,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from gongxin import clock
-from gongxin.agents import queries, service, training
+from gongxin.agents import filings, queries, queries_filings, service, training
 from gongxin.agents.models import Agent, Certificate
+from gongxin.agents.models_filings import AgencyFiling
 from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.web.caller import Caller
@@ -21,6 +22,10 @@ from tests.services.disclosure_world import World, token
 
 TODAY = clock.today_in_china()
 YESTERDAY = TODAY - timedelta(days=1)
+FILING: dict[str, Any] = {
+    "scope": ["remind", "negotiate"],
+    "officers": [{"role": "conduct", "name": "测试员丙"}, {"role": "data_protection", "name": "测试员丁"}],
+}
 
 
 @dataclass
@@ -80,9 +85,23 @@ class Office:
         self.train(agent, on=on)
         self.examine(agent, on=on)
         self.move(agent, "check")
+        self.filed(agency or self.agency)
         return self.move(agent, "grant")
 
+    def filed(self, agency: Caller) -> AgencyFiling:
+        """The agency's filing in force; made where it has none."""
+        assert agency.member_id is not None
+        self.become(self.association)
+        found = queries_filings.find_in_force(self.session, agency.member_id)
+        if found is not None:
+            return found
+        self.become(agency)
+        made = filings.file(self.session, config=self.config, caller=agency, **FILING)
+        self.become(self.association)
+        return filings.move(self.session, made.id, caller=self.association, action="accept", reason="受理")
+
     def claim(self, agent: Agent, agency: Caller) -> Agent:
+        self.filed(agency)
         self.become(agency)
         return service.claim(self.session, caller=agency, licence=agent.licence_no)
 

@@ -196,6 +196,9 @@ def test_of_two_agencies_that_claim_at_one_moment_one_is_told_no(engine: Engine,
         agent = office.licensed()
         office.move(agent, "release", office.agency)
     rivals = [world.member("agency") for _ in range(4)]
+    with committed(engine, config, world) as office:
+        for rival in rivals:
+            office.filed(rival)
     outcomes: list[str] = []
     gate = threading.Barrier(len(rivals))
 

@@ -59,6 +59,7 @@ CERTIFICATE: dict[str, Any] = {
     "issued_on": "2026-11-24",
     "valid_until": "2028-11-23",
     "rules_version": 1,
+    "withdrawn_at": None,
 }
 HOURS = {"agent_id": ID, "course": "law", "hours": 16, "completed_on": "2026-11-20"}
 EXAMINATION = {
@@ -90,7 +91,7 @@ CHECKED: dict[str, Any] = {
             "certificates": [
                 {"level": "basic", "issued_on": "2026-11-24", "valid_until": "2028-11-23", "in_force": True}
             ],
-            "record": {"grade": "A", "points": 0, "rules_version": 1, "contested": 0},
+            "record": {"grade": "A", "points": 0, "rules_version": 1, "contested": 0, "objections": []},
             "blacklist": "not_available",
         },
         {"found": False, "may_work": False},
@@ -134,3 +135,45 @@ LINE_PROBLEM = {
     "fix_en": "Complete what is listed in missing first.",
     "pointer": "",
 }
+ACCESS: dict[str, Any] = {
+    "access_id": ID, "as_of": "2026-11-24T03:00:00.000Z", "record": RECORD,
+    "checked": [
+        {
+            "asked_at": "2026-11-20T02:00:00Z", "member_name_zh": "示范银行", "member_name_en": None,
+            "member_kind": "bank", "purpose": "placement", "consent": None, "fields": ["licence", "agency"],
+        }
+    ],
+}  # fmt: skip
+FILING_IN: dict[str, Any] = {
+    "scope": ["remind", "negotiate"],
+    "officers": [{"role": "conduct", "name": "测试员丙"}, {"role": "data_protection", "name": "测试员丁"}],
+}
+FILING: dict[str, Any] = {
+    "filing_id": ID, "number": "GA7K4M2P9QWAF", "agency_id": AGENCY, "state": "accepted",
+    "scope": ["remind", "negotiate"], "officers": 2, "version": 2, "filed_at": "2026-11-20T02:00:00Z",
+    "changed_at": "2026-11-21T02:00:00Z",
+}  # fmt: skip
+FILING_CHANGE: dict[str, Any] = {
+    "version": 2, "action": "accept", "previous": "submitted", "state": "accepted", "reason": "材料齐全",
+    "changed_at": "2026-11-21T02:00:00Z", "leaf_id": ID,
+}  # fmt: skip
+WATCH: dict[str, Any] = {
+    "watch_id": ID, "licence": LICENCE, "check_id": ID, "purpose": "placement", "consent": None,
+    "began_at": "2026-11-24T03:00:00Z", "ends_on": "2027-05-24", "ended_at": None,
+}  # fmt: skip
+STATISTICS: dict[str, Any] = {
+    "as_of": "2026-11-24", "rules_version": 1, "least_cell": 5,
+    "agencies": [
+        {
+            "agency_id": AGENCY, "name_zh": "示范催收有限公司", "name_en": None,
+            "licences": {
+                "applied": 0, "checking": 0, "granted": 41, "suspended": 6, "refused": 0, "revoked": 0, "expired": 0,
+                "surrendered": 12,
+            },
+            "certificates": {"basic": 47, "senior": 9, "debt_counsellor": 0},
+            "grades": {"A": 30, "B": None, "C": None, "D": 0},
+            "entries": {"S1": 0, "S2": None, "S3": None, "commendation": 7},
+            "objections": {"open": 0, "overdue": 0},
+        }
+    ],
+}  # fmt: skip

@@ -1,7 +1,7 @@
 """The grade of a credit record, pure: every line of its arithmetic, as of any day. What is alleged never counts."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -33,12 +33,23 @@ class Grade:
 
 
 @cache
-def pack() -> dict[str, Any]:
-    """The rule pack of points, decay, grades and clocks, with its source."""
-    found: dict[str, Any] = json.loads(
-        (resources.files("gongxin.agents") / "data" / "grading.json").read_text(encoding="utf-8")
-    )
-    return found
+def packs() -> tuple[dict[str, Any], ...]:
+    """Every version of the rule pack, oldest first; none is ever changed, so that any day can be computed again."""
+    folder = resources.files("gongxin.agents") / "data" / "grading"
+    found = [json.loads(each.read_text(encoding="utf-8")) for each in folder.iterdir() if each.name.endswith(".json")]
+    return tuple(sorted(found, key=lambda each: each["version"]))
+
+
+def pack(day: date | None = None) -> dict[str, Any]:
+    """The version in force on that day, or the newest: points, decay, grades and clocks, with their source. A day
+    before the first version is counted by the first."""
+    return in_force(packs(), day)
+
+
+def in_force(versions: Sequence[dict[str, Any]], day: date | None) -> dict[str, Any]:
+    """The newest of these that has begun by the day."""
+    begun = [each for each in versions if day is None or each["effective_from"] <= day.isoformat()]
+    return begun[-1] if begun else versions[0]
 
 
 def months_between(start: date, end: date) -> int:
@@ -49,7 +60,7 @@ def months_between(start: date, end: date) -> int:
 
 def grade(entries: Iterable[Entry], day: date, rules: Mapping[str, Any] | None = None) -> Grade:
     """The grade on that day. Commendations take no more away than the pack allows; the sum is never under 0."""
-    by = rules or pack()
+    by = rules or pack(day)
     lines = [_line(entry, day, by) for entry in sorted(entries, key=lambda e: (e.occurred_on, e.record_id))]
     praise = sum(line["left"] for line in lines if line["left"] < 0)
     least = by["commendation"]["least_sum"]

@@ -126,7 +126,7 @@ class AgentIdentity(Base):
 
 
 class AgentChange(Base):
-    """One move; recording it makes it so."""
+    """One move; recording it makes it so. An application brings its own declaration and photograph."""
 
     __tablename__ = "agent_changes"
     __table_args__ = (
@@ -137,6 +137,11 @@ class AgentChange(Base):
         CheckConstraint(f"state in ({_STATES}) and state <> 'draft'", name="state"),
         CheckConstraint("char_length(reason) between 1 and 200", name="reason"),
         CheckConstraint("char_length(changed_by) between 1 and 128", name="changed_by"),
+        CheckConstraint(
+            "num_nonnulls(education, photo_sha256, adult_as_of, declared_on) = case when action = 'apply' then 4 else 0"
+            " end and octet_length(photo_sha256) = 32",
+            name="application",
+        ),
         CheckConstraint("(action in ('refuse', 'revoke')) = (barred_until is not null)", name="bar"),
         CheckConstraint("(action in ('grant', 'renew', 'reinstate')) = (valid_until is not null)", name="term"),
     )
@@ -153,6 +158,10 @@ class AgentChange(Base):
     reason: Mapped[str] = mapped_column(Text)
     changed_by: Mapped[str] = mapped_column(Text)
     changed_at: Mapped[datetime] = mapped_column(_MOMENT)
+    education: Mapped[str | None] = mapped_column(Text)
+    photo_sha256: Mapped[bytes | None] = mapped_column(LargeBinary)
+    adult_as_of: Mapped[date | None] = mapped_column(Date)
+    declared_on: Mapped[date | None] = mapped_column(Date)
 
 
 class TrainingHours(Base):
@@ -223,6 +232,25 @@ class Certificate(Base):
     issued_at: Mapped[datetime] = mapped_column(_MOMENT)
 
 
+class CertificateWithdrawal(Base):
+    """A certificate that counts no more; it stays on record. A licence that rests on it does not stay in force."""
+
+    __tablename__ = "certificate_withdrawals"
+    __table_args__ = (
+        PrimaryKeyConstraint("certificate_id"),
+        ForeignKeyConstraint(["certificate_id"], ["certificates.id"]),
+        ForeignKeyConstraint(["agent_id"], ["agents.id"]),
+        ForeignKeyConstraint(["withdrawn_by"], ["members.id"]),
+        CheckConstraint("char_length(reason) between 1 and 200", name="reason"),
+        Index("ix_certificate_withdrawals_agent_id", "agent_id"),
+    )
+    certificate_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    agent_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    reason: Mapped[str] = mapped_column(Text)
+    withdrawn_by: Mapped[uuid.UUID] = mapped_column(Uuid)
+    withdrawn_at: Mapped[datetime] = mapped_column(_MOMENT)
+
+
 class AgentCheck(Base):
     """Who checked whom, and why. `items`: {agent_id, consent} in their order."""
 
@@ -236,6 +264,7 @@ class AgentCheck(Base):
             "purpose <> 'hiring' or not jsonb_path_exists(items, '$[*] ? (!exists (@.consent))')", name="consent"
         ),
         Index("ix_agent_checks_member_id_id", "member_id", "id"),
+        Index("ix_agent_checks_items", "items", postgresql_using="gin", postgresql_ops={"items": "jsonb_path_ops"}),
     )
     id: Mapped[uuid.UUID] = mapped_column(Uuid)
     asked_at: Mapped[datetime] = mapped_column(_MOMENT)

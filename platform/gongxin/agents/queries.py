@@ -1,10 +1,11 @@
 """Every SELECT on agents, their history, training and checks."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import orjson
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
@@ -18,6 +19,7 @@ from .models import (
     AgentRecord,
     AgentResponse,
     Certificate,
+    CertificateWithdrawal,
     TrainingHours,
 )
 
@@ -90,6 +92,39 @@ def certificates(session: Session, agent_id: uuid.UUID) -> Sequence[Certificate]
     return session.scalars(
         select(Certificate).where(Certificate.agent_id == agent_id).order_by(Certificate.issued_on, Certificate.id)
     ).all()
+
+
+def standing_certificates(session: Session, agent_id: uuid.UUID, today: date) -> Sequence[Certificate]:
+    """Those that were not withdrawn and have begun, oldest first."""
+    return session.scalars(
+        select(Certificate)
+        .where(
+            Certificate.agent_id == agent_id,
+            Certificate.issued_on <= today,
+            Certificate.id.not_in(select(CertificateWithdrawal.certificate_id)),
+        )
+        .order_by(Certificate.issued_on, Certificate.id)
+    ).all()
+
+
+def withdrawals(session: Session, agent_id: uuid.UUID) -> dict[uuid.UUID, CertificateWithdrawal]:
+    """By certificate."""
+    found = session.scalars(select(CertificateWithdrawal).where(CertificateWithdrawal.agent_id == agent_id))
+    return {each.certificate_id: each for each in found}
+
+
+def get_certificate(session: Session, certificate_id: uuid.UUID) -> Certificate:
+    """One that the caller may see. Raises NotFound."""
+    found = session.get(Certificate, certificate_id)
+    if found is None:
+        raise NotFound(
+            "certificate_not_found",
+            zh="没有这张证书",
+            en="There is no such certificate",
+            fix_zh="按 GET /v1/agents/{agent_id}/training 核对。",
+            fix_en="See GET /v1/agents/{agent_id}/training.",
+        )
+    return found
 
 
 def hours(session: Session, agent_id: uuid.UUID, since: date | None = None) -> dict[str, int]:
@@ -174,6 +209,37 @@ def responses(session: Session, agent_id: uuid.UUID) -> Sequence[AgentResponse]:
         select(AgentResponse)
         .where(AgentResponse.agent_id == agent_id)
         .order_by(AgentResponse.said_at, AgentResponse.id)
+    ).all()
+
+
+def open_requests(session: Session, limit: int) -> Sequence[AgentResponse]:
+    """Objections and requests to correct that nobody decided, the soonest due first."""
+    decided = select(AgentResponse.answers).where(AgentResponse.answers.is_not(None))
+    return session.scalars(
+        select(AgentResponse)
+        .where(AgentResponse.due_on.is_not(None), AgentResponse.id.not_in(decided))
+        .order_by(AgentResponse.due_on, AgentResponse.id)
+        .limit(limit)
+    ).all()
+
+
+def grades(session: Session, day: date, pack: Mapping[str, Any]) -> Iterator[tuple[uuid.UUID, uuid.UUID, int, str]]:
+    """(agent, agency, points, grade) of everybody at the end of that day, in one pass of the database's; read as a
+    stream. For the association, regulators and the registry."""
+    rows = session.execute(
+        text("select agent_id, agency_id, points, grade from agent_grades(:day, cast(:pack as jsonb))"),
+        {"day": day, "pack": orjson.dumps(pack).decode()},
+        execution_options={"stream_results": True, "yield_per": 2000},
+    )
+    for row in rows:
+        yield row[0], row[1], row[2], row[3]
+
+
+def statistics(session: Session, day: date, pack: Mapping[str, Any]) -> Sequence[Any]:
+    """(agency_id, name_zh, name_en, dimension, word, count), agency by agency."""
+    return session.execute(
+        text("select * from agent_statistics(:day, cast(:pack as jsonb))"),
+        {"day": day, "pack": orjson.dumps(pack).decode()},
     ).all()
 
 

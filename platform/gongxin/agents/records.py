@@ -1,18 +1,20 @@
 """The verbs on credit records: enter, supersede, answer, decide; and the record as it stood on any day."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from gongxin import calendar, clock, ids
+from gongxin.disclosure import rules as disclosure
 from gongxin.errors import Conflict, Invalid
+from gongxin.pii import refuse_pii
 from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 
-from . import grading, queries, rules
+from . import figures, grading, queries, queries_filings, rules
 from .models import AgentRecord, AgentResponse
 
 CLOCKED = ("objection", "correction_request")
@@ -37,15 +39,7 @@ def enter(
     agent = queries.get_agent(session, agent_id)
     rules.check_entry(kind, severity, certainty, basis, occurred_on, clock.today_in_china())
     if supersedes is not None:
-        queries.get_record(session, agent_id, supersedes)
-        if any(each.supersedes == supersedes for each in queries.records(session, agent_id)):
-            raise Conflict(
-                "record_superseded",
-                zh="该记录已被更正或撤回",
-                en="The entry was corrected or withdrawn before",
-                fix_zh="更正最新的一条。",
-                fix_en="Correct the newest entry.",
-            )
+        _check_newest(session, agent_id, supersedes)
     entry = AgentRecord(
         id=ids.new_id(),
         agent_id=agent_id,
@@ -61,25 +55,36 @@ def enter(
     )
     session.add(entry)
     session.flush()
-    transparency.append(
-        session,
-        kind="agent_record",
-        record={
-            "agent_id": str(agent_id),
-            "basis": basis,
-            "certainty": certainty,
-            "kind": kind,
-            "occurred_on": occurred_on.isoformat(),
-            "recorded_at": transparency.moment(entry.recorded_at),
-            "recorded_by": str(caller.member_id),
-            "severity": severity,
-            "supersedes": str(supersedes) if supersedes else None,
-            "withdrawn": withdrawn,
-        },
-        leaf_id=entry.id,
-        owner=agent.agency_id,
-    )
+    transparency.append(session, kind="agent_record", record=_proven(entry), leaf_id=entry.id, owner=agent.agency_id)
     return entry
+
+
+def _check_newest(session: Session, agent_id: uuid.UUID, record_id: uuid.UUID) -> None:
+    queries.get_record(session, agent_id, record_id)
+    if any(each.supersedes == record_id for each in queries.records(session, agent_id)):
+        raise Conflict(
+            "record_superseded",
+            zh="该记录已被更正或撤回",
+            en="The entry was corrected or withdrawn before",
+            fix_zh="更正最新的一条。",
+            fix_en="Correct the newest entry.",
+        )
+
+
+def _proven(entry: AgentRecord) -> dict[str, Any]:
+    """What the entry's leaf commits to."""
+    return {
+        "agent_id": str(entry.agent_id),
+        "basis": entry.basis,
+        "certainty": entry.certainty,
+        "kind": entry.kind,
+        "occurred_on": entry.occurred_on.isoformat(),
+        "recorded_at": transparency.moment(entry.recorded_at),
+        "recorded_by": str(entry.recorded_by),
+        "severity": entry.severity,
+        "supersedes": str(entry.supersedes) if entry.supersedes else None,
+        "withdrawn": entry.withdrawn,
+    }
 
 
 def respond(
@@ -147,6 +152,74 @@ def as_of(session: Session, agent_id: uuid.UUID, day: date) -> dict[str, Any]:
         "lines": found.lines,
         "entries": [_told(each, each.id in gone, [r for r in said if r.record_id == each.id], day) for each in known],
     }
+
+
+def waiting(session: Session, day: date, limit: int) -> list[dict[str, Any]]:
+    """Objections and requests that nobody decided, the soonest due first, with how many working days are left."""
+    china = calendar.china()
+    return [
+        response_out(each)
+        | {
+            "agent_id": each.agent_id,
+            "record_id": each.record_id,
+            "overdue": _overdue(each, set(), day),
+            "working_days_left": china.between(day, each.due_on) if each.due_on else None,
+        }
+        for each in queries.open_requests(session, limit)
+    ]
+
+
+def grades(session: Session, day: date) -> Iterator[tuple[uuid.UUID, uuid.UUID, int, str]]:
+    """(agent, agency, points, grade) of everybody as the record stood at the end of that day, under the rules in force
+    then; the database computes, nobody is held in memory."""
+    return queries.grades(session, day, grading.pack(day))
+
+
+def statistics(session: Session, day: date) -> list[dict[str, Any]]:
+    """What the association may say of its agencies: figures side by side, no cell under the least number, no order
+    but by name."""
+    rows = queries.statistics(session, day, grading.pack(day))
+    return figures.by_agency([tuple(row) for row in rows])
+
+
+def access(session: Session, agent_id: uuid.UUID, *, caller: Caller, request_reference: str) -> dict[str, Any]:
+    """The person's own question, through the association: everything on record of them, and who checked them, why and
+    what was told. It has its leaf; the reference is the association's file number."""
+    assert caller.member_id is not None
+    reference = disclosure.file_number(request_reference, "/request_reference")
+    refuse_pii(reference, "/request_reference")
+    today, access_id, now = clock.today_in_china(), ids.new_id(), clock.now()
+    told: dict[str, Any] = {
+        "access_id": access_id,
+        "as_of": transparency.moment(now),
+        "record": as_of(session, agent_id, today),
+        "checked": [
+            {
+                "asked_at": each.asked_at,
+                "member_name_zh": each.name_zh,
+                "member_name_en": each.name_en,
+                "member_kind": each.kind,
+                "purpose": each.purpose,
+                "consent": each.consent,
+                "fields": each.fields,
+            }
+            for each in queries_filings.checked(session, agent_id)
+        ],
+    }
+    transparency.append(
+        session,
+        kind="subject_access",
+        record={
+            "agent_id": str(agent_id),
+            "asked_at": told["as_of"],
+            "checks": len(told["checked"]),
+            "member_id": str(caller.member_id),
+            "request": reference,
+        },
+        leaf_id=access_id,
+        owner=caller.member_id,
+    )
+    return told
 
 
 def _entry(each: AgentRecord) -> grading.Entry:

@@ -109,14 +109,14 @@ def check_application(adult_as_of: date, declared_on: date, today: date) -> None
 
 
 def check_name(name: str) -> None:
-    _check_text(name, MAX_NAME, "/name")
+    check_text(name, MAX_NAME, "/name")
 
 
 def check_reason(reason: str) -> None:
-    _check_text(reason, MAX_REASON, "/reason")
+    check_text(reason, MAX_REASON, "/reason")
 
 
-def _check_text(text: str, longest: int, pointer: str) -> None:
+def check_text(text: str, longest: int, pointer: str) -> None:
     if not 1 <= len(text) <= longest or text != text.strip() or not text.isprintable():
         raise Invalid(
             "bad_text",
@@ -163,7 +163,7 @@ def check_licence(number: str, pointer: str) -> str:
 
 
 def check_said(said: str) -> None:
-    _check_text(said, MAX_SAID, "/said")
+    check_text(said, MAX_SAID, "/said")
 
 
 def check_entry(
@@ -173,7 +173,7 @@ def check_entry(
     for name, value in (("severity", severity), ("certainty", certainty)):
         if (value is None) == (kind == "violation"):
             raise bad_field(f"/{name}", "违规必填，表彰不填", "Required for a violation, absent for a commendation")
-    _check_text(basis, MAX_REASON, "/basis")
+    check_text(basis, MAX_REASON, "/basis")
     if not date(2000, 1, 1) <= occurred_on <= today:
         raise bad_field("/occurred_on", "应在 2000 年之后，且不晚于今日", "Between 2000 and today")
 
@@ -338,16 +338,27 @@ def answer(
 
 
 def _credit(entries: Sequence[Mapping[str, Any]], today: date) -> dict[str, Any]:
-    """Grade and points, how many entries are contested: no allegation is told, for none counts."""
+    """Grade and points, and of the entries that count those under objection with the person's own words: no
+    allegation is told, for none counts."""
     found = grading.grade(
         [grading.Entry(str(e["id"]), e["severity"], e["certainty"], e["occurred_on"]) for e in entries], today
     )
-    counted = [e for e in entries if e["certainty"] != "alleged"]
+    contested = [e for e in entries if e["certainty"] != "alleged" and e["contested"]]
     return {
         "grade": found.grade,
         "points": found.points,
         "rules_version": found.rules_version,
-        "contested": sum(bool(e["contested"]) for e in counted),
+        "contested": len(contested),
+        "objections": [
+            {
+                "severity": e["severity"],
+                "certainty": e["certainty"],
+                "occurred_on": e["occurred_on"].isoformat(),
+                "objection": e["objection"],
+                "reply": e["reply"],
+            }
+            for e in sorted(contested, key=lambda e: (e["occurred_on"], str(e["id"])))
+        ],
     }
 
 

@@ -16,7 +16,7 @@ from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 from gongxin_wire import licences
 
-from . import identities, queries, rules
+from . import identities, queries, queries_filings, rules, rules_filings
 from .models import Agent, AgentChange
 
 DATA_SET = "agent"
@@ -43,6 +43,12 @@ def apply(
     rules.check_move("apply", "draft", caller.kind)
     rules.check_name(name)
     rules.check_application(adult_as_of, declared_on, today)
+    made_with: dict[str, Any] = {
+        "education": education,
+        "photo_sha256": photo_sha256,
+        "adult_as_of": adult_as_of,
+        "declared_on": declared_on,
+    }
     keys = subjects.parse_subject(config, session, subject, DATA_SET, complete=True)
     known = _known(session, keys)
     if known is None:
@@ -54,13 +60,10 @@ def apply(
                 state=state,
                 agency_id=caller.member_id,
                 released=False,
-                photo_sha256=photo_sha256,
-                adult_as_of=adult_as_of,
-                declared_on=declared_on,
-                education=education,
                 version=version,
                 created_at=now,
                 changed_at=now,
+                **made_with,
             )
         )
         session.flush()
@@ -75,7 +78,9 @@ def apply(
                 fix_en="Have the employing agency release the person, then claim them.",
             )
         rules.check_bar(known["barred_until"], today)
-    _change(session, agent_id, version, "apply", state, caller.member_id, "机构申请 application", _by(caller))
+    _change(
+        session, agent_id, version, "apply", state, caller.member_id, "机构申请 application", _by(caller), **made_with
+    )
     queries.add_keys(session, agent_id, keys)
     identities.keep(session, config, agent_id, {"name": name})
     return queries.get_agent(session, agent_id)
@@ -101,8 +106,10 @@ def move(
         raise _own_agency()
     term = None
     if action in rules.LICENSING:
-        held = [(c.level, c.valid_until) for c in queries.certificates(session, agent_id) if c.issued_on <= today]
+        held = [(c.level, c.valid_until) for c in queries.standing_certificates(session, agent_id, today)]
         term = rules.licence_term(today, valid_until, held)
+        if action == "grant":
+            _check_filing(session, agent.agency_id)
     _change(
         session,
         agent_id,
@@ -136,6 +143,7 @@ def claim(session: Session, *, caller: Caller, licence: str) -> Agent:
             fix_zh="请所属机构以 release 放行本机构。",
             fix_en="Have the employing agency release the agent to you.",
         )
+    _check_filing(session, caller.member_id)
     agent_id: uuid.UUID = found["agent_id"]
     _change(session, agent_id, found["version"], "claim", "granted", caller.member_id, "转会 transfer", _by(caller))
     return queries.get_agent(session, agent_id)
@@ -151,6 +159,17 @@ def rekey(
     queries.add_keys(session, agent_id, subjects.parse_subject(config, session, subject, DATA_SET))
 
 
+def suspend_without(session: Session, agent: Agent, by: str) -> bool:
+    """Suspends a licence that no basic certificate carries any more; whether it had to."""
+    today = clock.today_in_china()
+    held = [c.valid_until for c in queries.standing_certificates(session, agent.id, today) if c.level == "basic"]
+    if agent.state != "granted" or any(agent.valid_until and until >= agent.valid_until for until in held):
+        return False
+    reason = "上岗证书已撤销 basic certificate withdrawn"
+    _change(session, agent.id, agent.version, "suspend", "granted", agent.agency_id, reason, by)
+    return True
+
+
 def lapse(session: Session, today: date) -> int:
     """A licence past its last day is suspended, and after the pack's grace expires; how many. A job: acts as the
     registry, can run twice."""
@@ -164,6 +183,12 @@ def lapse(session: Session, today: date) -> int:
         reason = "到期未续 not renewed"
         _change(session, agent.id, agent.version, "expire", "suspended", agent.agency_id, reason, CLOCK)
     return max(len(ended), len(gone))
+
+
+def _check_filing(session: Session, agency_id: uuid.UUID) -> None:
+    filing = queries_filings.find_in_force(session, agency_id)
+    if filing is None or filing.state != "accepted":
+        raise rules_filings.needs_filing()
 
 
 def _known(session: Session, keys: list[tuple[int, bytes]]) -> Mapping[str, Any] | None:
@@ -184,8 +209,9 @@ def _change(
     valid_until: date | None = None,
     barred_until: date | None = None,
     released_to: uuid.UUID | None = None,
+    **made_with: Any,
 ) -> None:
-    """The row that makes it so, and its leaf."""
+    """The row that makes it so, and its leaf. `made_with`: what an application brings."""
     change = AgentChange(
         id=ids.new_id(),
         agent_id=agent_id,
@@ -200,6 +226,7 @@ def _change(
         reason=reason,
         changed_by=by,
         changed_at=clock.now(),
+        **made_with,
     )
     session.add(change)
     session.flush()

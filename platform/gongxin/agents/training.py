@@ -9,9 +9,10 @@ from gongxin import clock, ids
 from gongxin.errors import Conflict, Invalid
 from gongxin.members import queries as members
 from gongxin.transparency import service as transparency
+from gongxin.web.caller import Caller
 
-from . import queries, rules
-from .models import Certificate, Examination, TrainingHours
+from . import queries, rules, service
+from .models import Certificate, CertificateWithdrawal, Examination, TrainingHours
 
 
 def record_hours(session: Session, *, agent_id: uuid.UUID, course: str, hours: int, completed_on: date) -> None:
@@ -56,7 +57,7 @@ def record_examination(
             fix_en="Have an examiner of the association or of another institution.",
             pointer="/examiner_id",
         )
-    held = [each for each in queries.certificates(session, agent_id) if each.level == level]
+    held = [each for each in queries.standing_certificates(session, agent_id, sat_on) if each.level == level]
     current = next((each for each in reversed(held) if each.issued_on <= sat_on <= each.valid_until), None)
     missing = rules.missing_training(
         level, queries.hours(session, agent_id, current.issued_on if current else None), current is not None
@@ -85,6 +86,46 @@ def record_examination(
     session.add(sitting)
     session.flush()
     return _certify(session, sitting, agent.agency_id) if score >= mark else None
+
+
+def withdraw(session: Session, certificate_id: uuid.UUID, *, caller: Caller, reason: str) -> CertificateWithdrawal:
+    """A certificate counts no more; a licence that rests on it is suspended in the same transaction. Raises Conflict
+    where it was withdrawn before."""
+    assert caller.member_id is not None
+    rules.check_reason(reason)
+    certificate = queries.get_certificate(session, certificate_id)
+    agent = queries.get_agent(session, certificate.agent_id)
+    if certificate_id in queries.withdrawals(session, agent.id):
+        raise Conflict(
+            "certificate_withdrawn",
+            zh="该证书已撤销",
+            en="The certificate was withdrawn before",
+            fix_zh="无需重复办理。",
+            fix_en="There is nothing to do.",
+        )
+    made = CertificateWithdrawal(
+        certificate_id=certificate_id,
+        agent_id=agent.id,
+        reason=reason,
+        withdrawn_by=caller.member_id,
+        withdrawn_at=clock.now(),
+    )
+    session.add(made)
+    session.flush()
+    transparency.append(
+        session,
+        kind="certificate",
+        record={
+            "agent_id": str(agent.id),
+            "certificate_id": str(certificate_id),
+            "reason": reason,
+            "withdrawn_at": transparency.moment(made.withdrawn_at),
+            "withdrawn_by": str(caller.member_id),
+        },
+        owner=agent.agency_id,
+    )
+    service.suspend_without(session, agent, f"client:{caller.client_id}" if caller.client_id else "operator")
+    return made
 
 
 def _certify(session: Session, sitting: Examination, agency_id: uuid.UUID) -> Certificate:

@@ -7,7 +7,6 @@ import click
 from gongxin import logs
 
 from .access import clients, keys
-from .accounts import accounts
 from .agents import agents
 from .db import db
 from .disclosure import policy
@@ -27,6 +26,6 @@ def main() -> None:
         logs.configure()
 
 
-for command in (accounts, agents, clients, db, epochs, fund, keys, log, members, policy, serve, spec, worker):
+for command in (agents, clients, db, epochs, fund, keys, log, members, policy, serve, spec, worker):
     main.add_command(command)
 log.add_command(stamp)

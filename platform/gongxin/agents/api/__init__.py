@@ -1,5 +1,12 @@
 """What the parts of agents answer over HTTP, a file a part."""
 
-from . import checks, records, register, training
+from . import checks, filings, records, register, training, watches
 
-BLUEPRINTS = (*register.BLUEPRINTS, *training.BLUEPRINTS, *records.BLUEPRINTS, *checks.BLUEPRINTS)
+BLUEPRINTS = (
+    *filings.BLUEPRINTS,
+    *register.BLUEPRINTS,
+    *training.BLUEPRINTS,
+    *records.BLUEPRINTS,
+    *watches.BLUEPRINTS,
+    *checks.BLUEPRINTS,
+)

@@ -105,3 +105,32 @@ def respond(call: Call, agent_id: uuid.UUID, record_id: uuid.UUID, body: dict[st
 def decide(call: Call, agent_id: uuid.UUID, record_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """对异议的决定 The association's decision on an objection or request; what is upheld is then corrected."""
     return records.response_out(records.decide(call.session, agent_id, record_id, caller=call.caller, **body))
+
+
+@blp.operation(
+    "agents.waiting",
+    "GET",
+    "/objections",
+    query=schemas.WaitingIn,
+    answer=schemas.WaitingOut,
+    example={
+        "items": [examples.RESPONSE | {"agent_id": examples.ID, "record_id": examples.ID, "working_days_left": 20}]
+    },
+)
+def waiting(call: Call, query: dict[str, Any]) -> dict[str, Any]:
+    """待决异议 Objections and requests to correct that nobody decided, the soonest due first."""
+    return {"items": records.waiting(call.session, clock.today_in_china(), query["limit"])}
+
+
+@blp.operation(
+    "agents.access",
+    "POST",
+    "/<uuid:agent_id>/access",
+    body=schemas.AccessIn,
+    answer=schemas.AccessOut,
+    body_example={"request_reference": "查阅2026-0001"},
+    example=examples.ACCESS,
+)
+def access(call: Call, agent_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """本人查阅 Everything on record of a person and who checked them, for the association on the person's request."""
+    return records.access(call.session, agent_id, caller=call.caller, **body)

@@ -27,6 +27,12 @@ CONSTRAINTS.update(
             "当日该级考试已登记",
             "An examination of this level is recorded for that day",
         ),
+        "pk_certificate_withdrawals": ("certificate_withdrawn", "该证书已撤销", "The certificate was withdrawn before"),
+        "certificate_withdrawals_licence": (
+            "agent_changed_meanwhile",
+            "此人的状态刚被他人变更",
+            "Another change of the agent came first",
+        ),
         "examinations_own_agency": (
             "examiner_of_own_agency",
             "考官不得考核本机构人员",
@@ -52,10 +58,29 @@ def training_rules(call: Call) -> Answer:
 def trained(call: Call, agent_id: uuid.UUID) -> dict[str, Any]:
     """学时与证书 Hours by course and certificates."""
     queries.get_agent(call.session, agent_id)
+    withdrawn = queries.withdrawals(call.session, agent_id)
     return {
-        "certificates": [schemas.certificate_out(each) for each in queries.certificates(call.session, agent_id)],
+        "certificates": [
+            schemas.certificate_out(each, withdrawn.get(each.id))
+            for each in queries.certificates(call.session, agent_id)
+        ],
         "hours": queries.hours(call.session, agent_id),
     }
+
+
+@blp.operation(
+    "agents.withdraw_certificate",
+    "POST",
+    "/certificates/<uuid:certificate_id>/withdrawal",
+    body=schemas.WithdrawIn,
+    answer=schemas.CertificateOut,
+    body_example={"reason": "考试作弊，协会 2026-31 号决定"},
+    example=examples.CERTIFICATE | {"withdrawn_at": "2026-12-01T03:00:00Z"},
+)
+def withdraw(call: Call, certificate_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """撤销证书 Withdraw a certificate; it stays on record. A licence that rests on it is suspended at once."""
+    made = training.withdraw(call.session, certificate_id, caller=call.caller, **body)
+    return schemas.certificate_out(queries.get_certificate(call.session, certificate_id), made)
 
 
 @blp.operation(

@@ -50,13 +50,24 @@ class BarOut(Schema):
     barred_until = fields.String(required=True, allow_none=True, metadata=DAY_OUT)
 
 
+class ContestedOut(Schema):
+    """An entry that counts and is under objection, with the person's own words."""
+
+    severity = fields.String(required=True, allow_none=True)
+    certainty = fields.String(required=True, allow_none=True)
+    occurred_on = fields.String(required=True, metadata=DAY_OUT)
+    objection = fields.String(required=True)
+    reply = fields.String(required=True, allow_none=True)
+
+
 class CreditOut(Schema):
-    """`points` in hundredths; `contested`: entries under objection."""
+    """`points` in hundredths; `contested`: how many entries are under objection."""
 
     grade = word(("A", "B", "C", "D"), required=True)
     points = fields.Integer(required=True)
     rules_version = fields.Integer(required=True)
     contested = fields.Integer(required=True)
+    objections = fields.List(fields.Nested(ContestedOut), required=True)
 
 
 class CheckOut(Schema):

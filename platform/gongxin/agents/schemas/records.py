@@ -1,6 +1,6 @@
 """Credit records over the wire."""
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 
 from .. import grading, rules
 from .fields import DAY_OUT, RFC3339, UUID, Day, Identifier, text, word
@@ -31,6 +31,14 @@ class DecisionIn(Schema):
 
 class RecordIn(Schema):
     as_of = Day()
+
+
+class WaitingIn(Schema):
+    limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))
+
+
+class AccessIn(Schema):
+    request_reference = text(64, required=True)
 
 
 class EntryMadeOut(Schema):
@@ -83,3 +91,32 @@ class RecordOut(Schema):
     rules_version = fields.Integer(required=True)
     lines = fields.List(fields.Nested(LineOut), required=True)
     entries = fields.List(fields.Nested(EntryOut), required=True)
+
+
+class WaitingOneOut(ResponseOut):
+    agent_id = fields.String(required=True, metadata=UUID)
+    record_id = fields.String(required=True, metadata=UUID)
+    working_days_left = fields.Integer(required=True)
+
+
+class WaitingOut(Schema):
+    items = fields.List(fields.Nested(WaitingOneOut), required=True)
+
+
+class CheckedByOut(Schema):
+    """`fields` names what was told, never the values."""
+
+    asked_at = fields.String(required=True, metadata=RFC3339)
+    member_name_zh = fields.String(required=True)
+    member_name_en = fields.String(required=True, allow_none=True)
+    member_kind = fields.String(required=True)
+    purpose = fields.String(required=True)
+    consent = fields.String(required=True, allow_none=True)
+    fields_ = fields.List(fields.String(), required=True, data_key="fields", attribute="fields")
+
+
+class AccessOut(Schema):
+    access_id = fields.String(required=True, metadata=UUID)
+    as_of = fields.String(required=True, metadata=RFC3339)
+    record = fields.Nested(RecordOut, required=True)
+    checked = fields.List(fields.Nested(CheckedByOut), required=True)

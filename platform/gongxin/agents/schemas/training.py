@@ -5,8 +5,8 @@ from typing import Any
 from marshmallow import Schema, fields, validate
 
 from .. import rules
-from ..models import Certificate
-from .fields import DAY_OUT, REFERENCE, UUID, Day, Identifier, pattern, word
+from ..models import Certificate, CertificateWithdrawal
+from .fields import DAY_OUT, REFERENCE, RFC3339, UUID, Day, Identifier, pattern, text, word
 
 
 class HoursIn(Schema):
@@ -25,12 +25,17 @@ class ExaminationIn(Schema):
     examiner_ref = pattern(REFERENCE, required=True)
 
 
+class WithdrawIn(Schema):
+    reason = text(rules.MAX_REASON, required=True)
+
+
 class CertificateOut(Schema):
     certificate_id = fields.String(required=True, metadata=UUID)
     level = word(rules.LEVELS, required=True)
     issued_on = fields.String(required=True, metadata=DAY_OUT)
     valid_until = fields.String(required=True, metadata=DAY_OUT)
     rules_version = fields.Integer(required=True)
+    withdrawn_at = fields.String(required=True, allow_none=True, metadata=RFC3339)
 
 
 class TrainingOut(Schema):
@@ -38,11 +43,12 @@ class TrainingOut(Schema):
     hours = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
 
 
-def certificate_out(certificate: Certificate) -> dict[str, Any]:
+def certificate_out(certificate: Certificate, withdrawal: CertificateWithdrawal | None = None) -> dict[str, Any]:
     return {
         "certificate_id": certificate.id,
         "level": certificate.level,
         "issued_on": certificate.issued_on,
         "valid_until": certificate.valid_until,
         "rules_version": certificate.rules_version,
+        "withdrawn_at": withdrawal.withdrawn_at if withdrawal else None,
     }
