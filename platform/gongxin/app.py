@@ -18,6 +18,7 @@ from .cases.service import placing
 from .config import Config, load
 from .contracts import service as contracts
 from .db import make_engine
+from .delivery import api as delivery_api
 from .disclosure import api as disclosure_api
 from .evidence import api as evidence_api
 from .fund.income import api as income_api
@@ -40,6 +41,7 @@ BLUEPRINTS = (
     *cases_api.BLUEPRINTS,
     *disclosure_api.BLUEPRINTS,
     *evidence_api.BLUEPRINTS,
+    *delivery_api.BLUEPRINTS,
     *agents_api.BLUEPRINTS,
     *fund_api.BLUEPRINTS,
     *income_api.BLUEPRINTS,

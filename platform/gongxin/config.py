@@ -48,6 +48,8 @@ class Config:
     tsa_url: str = ""
     tsa_certificate: Path | None = None
     tsa_policy: str = ""
+    delivery_networks: tuple[str, ...] = ()
+    delivery_senders: int = 16
 
     @property
     def production(self) -> bool:
@@ -176,6 +178,18 @@ def _proxies(text: str) -> tuple[str, ...]:
     return found
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    for entry in found:
+        try:
+            network = ip_network(entry)
+        except ValueError as fault:
+            raise ValueError("must be networks such as 10.20.0.0/16, separated by commas") from fault
+        if network.prefixlen < 8:
+            raise ValueError("must not open more than a /8")
+    return found
+
+
 def _rate(text: str) -> str:
     try:
         parse(text)
@@ -237,4 +251,6 @@ _READERS: dict[str, Any] = {
     "TSA_URL": _url,
     "TSA_CERTIFICATE": Path,
     "TSA_POLICY": _oid,
+    "DELIVERY_NETWORKS": _networks,
+    "DELIVERY_SENDERS": _positive,
 }

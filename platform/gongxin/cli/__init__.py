@@ -9,6 +9,7 @@ from gongxin import logs
 from .access import clients, keys
 from .agents import agents
 from .db import db
+from .delivery import delivery
 from .disclosure import policy
 from .fund import fund
 from .log import log
@@ -26,6 +27,6 @@ def main() -> None:
         logs.configure()
 
 
-for command in (agents, clients, db, epochs, fund, keys, log, members, policy, serve, spec, worker):
+for command in (agents, clients, db, delivery, epochs, fund, keys, log, members, policy, serve, spec, worker):
     main.add_command(command)
 log.add_command(stamp)

@@ -13,6 +13,7 @@ from gongxin import jobs, logs
 from gongxin.app import database_urls
 from gongxin.config import load
 from gongxin.db import make_engine
+from gongxin.delivery import sending
 
 _ROOT = Path(__file__).resolve().parents[3]
 
@@ -43,6 +44,9 @@ def worker() -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
     beside = jobs.work_beside(engine, config, stop)
+    senders = make_engine(database_urls(config)[0], pool_size=min(config.delivery_senders, 8))
+    sending.run(senders, config, stop)
     jobs.work(engine, config, stop)
     beside.join(10)
+    senders.dispose()
     engine.dispose()

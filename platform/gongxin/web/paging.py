@@ -35,6 +35,16 @@ def decode_id(cursor: str | None) -> uuid.UUID | None:
         raise _bad_cursor() from fault
 
 
+def decode_number(cursor: str | None) -> int | None:
+    """The position a page begins after, for lists in the order of a number. Raises Invalid at /cursor."""
+    values = decode_cursor(cursor, 1)
+    if not values:
+        return None
+    if not values[0].isascii() or not values[0].isdigit() or len(values[0]) > 18:
+        raise _bad_cursor()
+    return int(values[0])
+
+
 def page(rows: Sequence[Any], limit: int, key: Callable[[Any], list[str]]) -> tuple[list[Any], str | None]:
     """`rows` holds up to limit + 1; returns the page and the next cursor, None at the end."""
     if len(rows) <= limit:
