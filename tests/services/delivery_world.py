@@ -1,5 +1,6 @@
 """What tests of delivery share: a registry of a test's own, committed, in a database that goes with it."""
 
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,14 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from gongxin import embedded
 from gongxin.config import Config
 from gongxin.db import OWNER_ROLE, WEB_ROLE, make_engine, transaction
 from gongxin.delivery import queries, service
 from gongxin.delivery.types import TYPES, EventType
+from gongxin.web.caller import Caller
 from tests.conftest import drop_database, make_database
+from tests.services.members_world import named, new_code
 
 NOTE = EventType("test.note", "members.read", "测试", "test", frozenset({"n", "words"}))
 SECRET_NOTE = EventType("test.secret", "evidence.read", "测试", "test", frozenset({"n"}))
@@ -61,3 +66,30 @@ def own_feed(server: str, config: Config) -> Iterator[OwnFeed]:
         made.engine.dispose()
         made.owner.dispose()
         drop_database(server, name)
+
+
+def a_member(feed: OwnFeed, scopes: Any = ("members.read",), kind: str = "bank") -> Caller:
+    """An active member with a client that has these scopes; as the caller that its token would make."""
+    member_id, client_id = uuid.uuid4(), uuid.uuid4()
+    with feed.owner.begin() as connection:
+        connection.execute(
+            text(
+                "insert into members (id, kind, name_zh, uscc, state) values (:id, :kind, '测试机构', :uscc, 'active')"
+            ),
+            {"id": member_id, "kind": kind, "uscc": new_code()},
+        )
+        connection.execute(
+            text(
+                "insert into clients (id, member_id, name, auth_method, scopes)"
+                " values (:id, :member, 'main', 'private_key_jwt', cast(:scopes as jsonb))"
+            ),
+            {"id": client_id, "member": member_id, "scopes": json.dumps(list(scopes))},
+        )
+    return Caller(member_id, kind, client_id, frozenset(scopes))
+
+
+def refused_by(feed: OwnFeed, statement: str) -> str:
+    """The name of the constraint that refuses this, even to the owner."""
+    with pytest.raises(DBAPIError) as refused, feed.owner.begin() as connection:
+        connection.execute(text(statement))
+    return named(refused.value)

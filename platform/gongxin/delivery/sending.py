@@ -196,9 +196,16 @@ def signed(keys: list[bytes], message_id: str, at: datetime, body: bytes) -> dic
     }
 
 
-def run(engine: Engine, config: Config, stop: threading.Event, *, count: int | None = None) -> list[threading.Thread]:
+def run(
+    engine: Engine,
+    config: Config,
+    stop: threading.Event,
+    *,
+    count: int | None = None,
+    sender: Sender | None = None,
+) -> list[threading.Thread]:
     """The senders of this process, until `stop` is set. Many processes may have theirs."""
-    sender, many = Sender(engine, config), count or config.delivery_senders
+    sender, many = sender or Sender(engine, config), count or config.delivery_senders
     turnstiles = {True: threading.Lock(), False: threading.Lock()}
     threads = []
     for n in range(many):

@@ -60,7 +60,9 @@ def post(
         return Heard("timeout")
     except ssl.SSLError:
         return Heard("tls")
-    except (OSError, http.client.HTTPException, ValueError):
+    except http.client.HTTPException:
+        return Heard("unreadable")
+    except (OSError, ValueError):
         return Heard("timeout" if clock.monotonic() >= deadline else "unreachable")
 
 
@@ -148,7 +150,7 @@ class _Bounded(io.RawIOBase):
     """A socket as `HTTPResponse` reads it: each read ends at the deadline, all of them after so many bytes."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self.sock, self.deadline, self.left = sock, deadline, MAX_HEAD + MAX_BODY
+        self.sock, self.deadline, self.left = sock, deadline, MAX_HEAD + MAX_BODY + io.DEFAULT_BUFFER_SIZE
 
     def makefile(self, *_mode: object) -> io.BufferedReader:
         return io.BufferedReader(self)
@@ -158,7 +160,7 @@ class _Bounded(io.RawIOBase):
 
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         if self.left <= 0:
-            return 0
+            raise http.client.HTTPException("more than is read")
         self.sock.settimeout(_left(self.deadline))
         taken = self.sock.recv_into(buffer, min(len(buffer), self.left))
         self.left -= taken
