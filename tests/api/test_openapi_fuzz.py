@@ -24,6 +24,7 @@ from gongxin.app import create_app
 from gongxin.cli.spec import files
 from gongxin.config import Config
 from gongxin.db import OWNER_ROLE, WEB_ROLE, make_engine, transaction
+from gongxin.delivery import service as delivery
 from gongxin.subjects import service as subjects
 from gongxin.web import catalogue, samples
 from gongxin.web.caller import MEMBER_KINDS
@@ -31,6 +32,7 @@ from gongxin.web.permissions import PERMISSIONS
 from tests.api.agents_http import application
 from tests.api.oauth_helpers import Party, register
 from tests.conftest import drop_database, make_database
+from tests.services.delivery_world import NOTE
 from tests.services.disclosure_world import World, build, subject, token
 
 pytestmark = pytest.mark.xdist_group("fuzz")
@@ -164,7 +166,14 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
     agent = ground.ask("agency", "POST", "/v1/agents", json=application())
     record = ground.ask("association", "POST", f"/v1/agents/{agent['agent_id']}/record", json=ENTRY)
     fund = _fund(ground)
+    hook = {"url": "https://hooks.example/known", "types": [NOTE.name]}
+    endpoint = ground.ask("bank", "POST", "/v1/webhook-endpoints", json=hook)
+    with transaction(engine) as session:  # so that whoever waits for a change has one at once
+        delivery.emit(session, type=NOTE.name, object_id=uuid.uuid4(), data={"n": 1}, to=[])
+        delivery.sequence(session, ground.app.extensions["gongxin"].config)
     ground.known = fund | {
+        "endpoint_id": endpoint["endpoint_id"],
+        "type": "members",
         "record_id": record["record_id"],
         "agent_id": agent["agent_id"],
         "licence": agent["licence"],

@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import RAISE, Schema, fields, validate
 
+from . import examples
 from .acknowledging import DID
 from .models import DeliveryAck, DeliveryEndpoint, DeliverySend
 from .rules import MAX_URL
@@ -19,10 +20,10 @@ _URL_PATTERN = "^https?://[!-~]+$"
 _UUID_PATTERN = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
-def _pattern(pattern: str, least: int, longest: int, **kw: Any) -> fields.String:
+def _pattern(pattern: str, least: int, longest: int, *, example: str | None = None, **kw: Any) -> fields.String:
     return fields.String(
         validate=[validate.Length(least, longest), validate.Regexp(pattern.removesuffix("$") + r"\Z")],
-        metadata={"pattern": pattern},
+        metadata={"pattern": pattern} | ({"example": example} if example else {}),
         **kw,
     )
 
@@ -38,12 +39,12 @@ class _In(Schema):
 
 class ChangesIn(_In):
     after = _pattern(_CURSOR_PATTERN, 1, 64)
-    types = _pattern(_TYPES_PATTERN, 3, 3300)
+    types = _pattern(_TYPES_PATTERN, 3, 3300, example="agent.changed")
     limit = fields.Integer(load_default=500, validate=validate.Range(1, 1000))
     wait = fields.Integer(load_default=0, validate=validate.Range(0, 15))
 
 
-class EventOut(Schema):
+class ToldOut(Schema):
     position = fields.Integer(required=True, metadata={"minimum": 1})
     id = fields.String(required=True, metadata=_UUID)
     type = fields.String(required=True, metadata={"pattern": _TYPE_PATTERN})
@@ -53,7 +54,7 @@ class EventOut(Schema):
 
 
 class ChangesOut(Schema):
-    items = fields.List(fields.Nested(EventOut), required=True)
+    items = fields.List(fields.Nested(ToldOut), required=True)
     next_cursor = fields.String(required=True)
     more = fields.Boolean(required=True)
 
@@ -96,7 +97,7 @@ class AckOut(Schema):
 
 
 class AcksIn(_In):
-    event_id = _pattern(_UUID_PATTERN, 36, 36, required=True)
+    event_id = _pattern(_UUID_PATTERN, 36, 36, example=examples.ID, required=True)
 
 
 class MemberAckOut(AckOut):

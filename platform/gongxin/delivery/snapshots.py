@@ -80,7 +80,26 @@ def stream(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> tuple[Iterat
             en="Other snapshots are being sent",
             retry_after=5,
         )
-    return _lines(runtime, caller, snapshot), places.release
+    close = _once(places.release)
+    return _closing(_lines(runtime, caller, snapshot), close), close
+
+
+def _once(act: Callable[[], object]) -> Callable[[], None]:
+    """Read to its end, given up, or never begun: the place is given back once."""
+    left = [act]
+
+    def close() -> None:
+        if left:
+            left.pop()()
+
+    return close
+
+
+def _closing(lines: Iterator[bytes], close: Callable[[], None]) -> Iterator[bytes]:
+    try:
+        yield from lines
+    finally:
+        close()
 
 
 def _lines(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> Iterator[bytes]:
