@@ -5,8 +5,8 @@ an endpoint already due could commit just after the sender looked, and nobody wo
 
 from alembic import op
 
-revision = "0023"
-down_revision = "0022"
+revision = "0025"
+down_revision = "0024"
 
 _FUNCTION = "delivery_sequence(integer, timestamptz)"
 _SOME = "where id = any (woken) and (due_at is null or due_at > greatest(p_now, hold_until))"
