@@ -16,6 +16,7 @@ from . import clock
 from .access import service as access
 from .agents import service as agents
 from .agents import watches
+from .blacklist import clocks as blacklist
 from .cases import service as cases
 from .config import Config
 from .db import transaction
@@ -80,6 +81,16 @@ def _expire_entries(session: Session, _config: Config) -> int:
 
 def _end_watches(session: Session, _config: Config) -> int:
     return watches.lapse(session, clock.today_in_china())
+def _blacklist_clocks(session: Session, _config: Config) -> int:
+    return blacklist.run(session, clock.today_in_china())
+
+
+def _blacklist_escalations(session: Session, _config: Config) -> int:
+    return blacklist.escalate(session, clock.today_in_china())
+
+
+def _chase_corrections(session: Session, _config: Config) -> int:
+    return blacklist.chase(session, clock.today_in_china())
 
 
 _STAMPER = stamps.Stamper()
@@ -108,6 +119,9 @@ JOBS: tuple[Job, ...] = (
     Job("dun_charges", 3600, _dun_charges, portion=fund.PORTION),
     Job("expire_fund_entries", 3600, _expire_entries, portion=fund.PORTION),
     Job("end_watches", 3600, _end_watches, portion=watches.PORTION),
+    Job("blacklist_clocks", 60, _blacklist_clocks, portion=blacklist.PORTION),
+    Job("blacklist_escalations", 3600, _blacklist_escalations),
+    Job("chase_corrections", 3600, _chase_corrections, portion=blacklist.PORTION),
 )
 
 

@@ -25,6 +25,7 @@ for _package in (
     "contracts.standard.models",
     "contracts.models",
     "agents.models_filings",
+    "blacklist.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

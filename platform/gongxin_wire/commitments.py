@@ -22,6 +22,7 @@ KINDS = frozenset(
         "agent_state", "certificate", "agent_check", "agent_record",
         "fee_cap", "contract_template", "contract", "recovery", "statement",
         "fund_base", "fund_run", "fund_charge", "fund_objection", "fund_dunning", "fund_claim",
+        "blacklist_act", "blacklist_vote", "blacklist_screening", "blacklist_correction",
     }
 )  # fmt: skip
 _KIND = re.compile(r"[a-z][a-z_]{0,31}")

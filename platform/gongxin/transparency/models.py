@@ -29,7 +29,8 @@ _KINDS = (
     " 'fund_entry', 'fund_period', 'agent_state', 'certificate', 'agent_check', 'agent_record',"
     " 'fee_cap', 'contract_template', 'contract', 'recovery', 'statement',"
     " 'fund_base', 'fund_run', 'fund_charge', 'fund_objection', 'fund_dunning', 'fund_claim',"
-    " 'fund_payment_file', 'fund_day', 'fund_report')"
+    " 'fund_payment_file', 'fund_day', 'fund_report',"
+    " 'blacklist_act', 'blacklist_vote', 'blacklist_screening', 'blacklist_correction')"
 )
 
 
