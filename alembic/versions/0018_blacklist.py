@@ -526,9 +526,10 @@ def _moves() -> None:
             {_refuse("d.id is null or d.details ->> 'act' <> new.action or d.details ->> 'act' is null",
                      "blacklist_acts_drafted", "only what was drafted is decided")}
             {_refuse("new.officer = d.officer", "blacklist_acts_maker", "who drafted it does not decide it")}
-            {_refuse("not exists (select from blacklist_seats s where s.committee_id = panel"
-                     " and s.officer = new.officer and s.ended_at is null) or exists (select from blacklist_recusals r where r.matter_id = m.id"
-                     " and r.officer = new.officer)", "blacklist_acts_seat", "not of the committee, or recused")}
+            {_refuse("not exists (select from blacklist_seats s where s.committee_id = panel and s.ended_at is null"
+                     " and s.officer = new.officer) or exists (select from blacklist_recusals r"
+                     " where r.matter_id = m.id and r.officer = new.officer)",
+                     "blacklist_acts_seat", "not of the committee, or recused")}
             {_refuse(f"(select count(*) {counted}) < 3", "blacklist_acts_quorum", "there is no quorum")}
             {_refuse(f"(select 2 * count(*) filter (where v.vote) <= count(*) {counted})",
                      "blacklist_acts_carried", "the draft is not carried")}

@@ -13,6 +13,6 @@
 | 批量筛查 | screening | up to 10,000 people in one signed receipt, a proof for each line |
 
 The law behind it: Administrative Penalty Law 44, 45, 63 (notice, reply, hearing) as the model; PIPL 24, 44-50
-(automated decisions, access, correction); Civil Code 1024, 1029 (reputation, wrong entries). Terms, severities, clocks and limits
-are data with their source in `data/process.json`. Start at `rules.py`: the table of moves is the process.
+(automated decisions, access, correction); Civil Code 1024, 1029 (reputation, wrong entries). Terms, severities, clocks
+and limits are data with their source in `data/process.json`. Start at `rules.py`: the table of moves is the process.
 """

@@ -140,7 +140,7 @@ def _check_place(matter: Matter, act: Act, move: Move) -> None:
             zh="该步骤不由此方进行",
             en="This step is not for this party",
             fix_zh="举报由会员提出；申辩、听证与复核由被举报方提出；其余由协会进行。",
-            fix_en="Members report; the reported party replies, asks to be heard and appeals; the association the rest.",
+            fix_en="Members report; the reported party replies, asks to be heard, appeals; the association the rest.",
         )
     wrong_outcome = act.action in {"serve", "dismiss"} and (matter.level == "none") != (act.action == "dismiss")
     if matter.state not in move.starts or wrong_outcome:
