@@ -7,8 +7,8 @@ the correction in the same transaction that changes it."""
 
 from alembic import op
 
-revision = "0018"
-down_revision = "0017"
+revision = "0026"
+down_revision = "0025"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _KIND = "(select gongxin_kind())"
