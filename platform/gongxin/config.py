@@ -50,10 +50,17 @@ class Config:
     tsa_policy: str = ""
     delivery_networks: tuple[str, ...] = ()
     delivery_senders: int = 16
+    page_address: str = ""
+    faces: str = "all"
 
     @property
     def production(self) -> bool:
         return self.mode == "production"
+
+    @property
+    def pages_at(self) -> str:
+        """The address of the web faces; passkeys are bound to its host, and none is bound to a bare IP address."""
+        return self.page_address or self.issuer.replace("//127.0.0.1", "//localhost")
 
     @property
     def embedded(self) -> bool:
@@ -212,6 +219,12 @@ def _url(text: str) -> str:
     return text
 
 
+def _faces(text: str) -> str:
+    if text not in {"all", "none", "admin", "portal", "check"}:
+        raise ValueError("must be all, none, admin, portal or check")
+    return text
+
+
 def _oid(text: str) -> str:
     if not re.fullmatch(r"[0-2](\.(0|[1-9][0-9]*)){1,30}", text, re.ASCII):
         raise ValueError("must be an object identifier such as 1.2.3.4")
@@ -253,4 +266,6 @@ _READERS: dict[str, Any] = {
     "TSA_POLICY": _oid,
     "DELIVERY_NETWORKS": _networks,
     "DELIVERY_SENDERS": _positive,
+    "PAGE_ADDRESS": _address,
+    "FACES": _faces,
 }

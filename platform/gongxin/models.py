@@ -11,6 +11,7 @@ for _package in (
     "transparency.models_witnessing",
     "members.models",
     "access.models",
+    "accounts.models",
     "subjects.models",
     "delivery.models",
     "cases.models",

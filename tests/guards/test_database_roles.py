@@ -21,6 +21,7 @@ _AGENTS = "follows the agents that the caller may see, by the policy of agents"
 # Policies that name no caller, each with the reason why that is right.
 _CHARGES = "follows the charges that the caller may see, by the policy of fund_charges"
 NAMES_NO_CALLER: dict[str, str] = {
+    "account_changes.own": "follows the accounts that the caller may see, by the policy of accounts",
     "agent_changes.own": _AGENTS,
     "agent_identities.add": _AGENTS,
     "agent_keys.add": _AGENTS,
@@ -54,6 +55,8 @@ NAMES_NO_CALLER: dict[str, str] = {
 }
 # Tables whose rows the web role may delete, each with the reason why it is no history.
 DELETABLE: dict[str, str] = {
+    "account_challenges": "what a browser was to sign; gone once it has, or after five minutes",
+    "account_recovery_codes": "the ten of before go when ten new ones are made; the change is on record",
     "fund_legs": "legs of drafts; a trigger refuses once an entry is submitted",
     "idempotency_keys": "remembered answers, kept for a day",
     "lookups_pending": "a queue: the row goes when the job has filed it",

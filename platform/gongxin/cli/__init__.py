@@ -7,6 +7,7 @@ import click
 from gongxin import logs
 
 from .access import clients, keys
+from .accounts import accounts
 from .agents import agents
 from .db import db
 from .delivery import delivery
@@ -27,6 +28,8 @@ def main() -> None:
         logs.configure()
 
 
-for command in (agents, clients, db, delivery, epochs, fund, keys, log, members, policy, serve, spec, worker):
+for command in (
+    accounts, agents, clients, db, delivery, epochs, fund, keys, log, members, policy, serve, spec, worker,
+):  # fmt: skip
     main.add_command(command)
 log.add_command(stamp)

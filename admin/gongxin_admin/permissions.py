@@ -1,0 +1,58 @@
+"""The pages' permissions: one row a page or action. What is not here cannot be opened.
+
+`roles` None: anybody, signed in or not. `decides`: the person must have proven who they are within ten minutes. A test
+opens every row as every role.
+"""
+
+from dataclasses import dataclass
+
+from gongxin.accounts.rules import ROLES
+
+EVERY_ROLE = frozenset(ROLES)
+READERS = frozenset({"officer", "committee", "treasurer", "approver", "auditor", "support", "administrator"})
+ADMINISTRATORS = frozenset({"administrator"})
+
+
+@dataclass(frozen=True)
+class Page:
+    """One row. `name` is `<face>.<view>`, also Flask's endpoint; `zh` and `en` the page's name in menus and titles."""
+
+    name: str
+    zh: str
+    en: str
+    roles: frozenset[str] | None
+    decides: bool = False
+
+    @property
+    def face(self) -> str:
+        return self.name.partition(".")[0]
+
+
+def _both(view: str, zh: str, en: str, roles: frozenset[str] | None, decides: bool = False) -> tuple[Page, ...]:
+    return tuple(Page(f"{face}.{view}", zh, en, roles, decides) for face in ("admin", "portal"))
+
+
+PAGES: dict[str, Page] = {
+    page.name: page
+    for page in (
+        *_both("sign_in", "登录", "Sign in", None),
+        *_both("passkey_options", "通行密钥", "Passkey", None),
+        *_both("sign_in_passkey", "用通行密钥登录", "Sign in with a passkey", None),
+        *_both("set_up", "设置账号", "Set up the account", None),
+        *_both("set_up_passkey", "添加通行密钥", "Add a passkey", None),
+        *_both("link", "一次性登录", "Sign in once", None),
+        *_both("language", "语言", "Language", None),
+        *_both("sign_out", "退出", "Sign out", EVERY_ROLE),
+        *_both("prove", "再次确认身份", "Confirm it is you", EVERY_ROLE),
+        *_both("prove_passkey", "用通行密钥确认", "Confirm with a passkey", EVERY_ROLE),
+        *_both("own_account", "我的账号", "My account", EVERY_ROLE),
+        *_both("end_session", "结束会话", "End a session", EVERY_ROLE),
+        *_both("home", "待办", "To do", EVERY_ROLE),
+        *_both("people", "人员", "People", ADMINISTRATORS),
+        *_both("invite", "邀请人员", "Invite a person", ADMINISTRATORS, decides=True),
+        *_both("change_account", "变更账号", "Change an account", ADMINISTRATORS, decides=True),
+        Page("check.form", "查验", "Check", None),
+        Page("check.find", "查验", "Check", None),
+        Page("check.result", "查验结果", "Result", None),
+    )
+}

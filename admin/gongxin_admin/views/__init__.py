@@ -1,0 +1,13 @@
+"""What each face shows: a module a section, each with `register(app)`."""
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from . import check, home, people, sign_in
+
+VIEWS: dict[str, tuple[Callable[[Flask], None], ...]] = {
+    "admin": (sign_in.register, home.register, people.register),
+    "portal": (sign_in.register, home.register, people.register),
+    "check": (check.register,),
+}
