@@ -7,7 +7,8 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,7 @@ from gongxin_wire.canonical import b64u
 
 from . import clock, keys
 from .errors import Refused, Unavailable
-from .http import Http, Repeat, error_of, json_of
+from .http import Http, Repeat, error_of, gone_silent, json_of
 from .profile import Profile
 
 ASSERTION_SECONDS = 60
@@ -215,6 +216,33 @@ class Connection:
                 break
         if not response.is_success:
             raise error_of(response)
+        return response
+
+    @contextmanager
+    def stream(self, path: str, *, scope: str) -> Iterator[Iterator[str]]:
+        """A GET whose answer is read line by line as it comes. Raises as `call`; NotConnected as it breaks off."""
+        try:
+            response = self._begin(path, scope)
+            if response.status_code == 401:  # the proof wants the nonce given now, or the token has ended
+                response.close()
+                response = self._begin(path, scope)
+            try:
+                if not response.is_success:
+                    response.read()
+                    raise error_of(response)
+                yield response.iter_lines()
+            finally:
+                response.close()
+        except httpx.TransportError as fault:
+            raise gone_silent(fault) from fault
+
+    def _begin(self, path: str, scope: str) -> httpx.Response:
+        url, token = self.profile.registry + path, self.tokens.token(scope)
+        proof = self.tokens.prover.proof("GET", url, server="resource", token=token)
+        headers = {"Authorization": f"DPoP {token}", "DPoP": proof, "Accept": "application/x-ndjson"}
+        response = self.http.client.send(self.http.client.build_request("GET", url, headers=headers), stream=True)
+        if not self.tokens.prover.hear(response, "resource") and response.status_code == 401:
+            self.tokens.forget(token)
         return response
 
     def read(self, method: str, path: str, **given: Any) -> dict[str, Any]:

@@ -79,7 +79,7 @@ class Http:
                 continue
             except httpx.TransportError as fault:
                 if attempt == ATTEMPTS or repeat is Repeat.UNHEARD:
-                    raise _gone_silent(fault) from fault
+                    raise gone_silent(fault) from fault
                 clock.sleep(_backoff(attempt))
                 continue
             wait = _wait(response, attempt, repeat)
@@ -238,7 +238,7 @@ def _not_connected(fault: Exception) -> NotConnected:
     )  # fmt: skip
 
 
-def _gone_silent(fault: Exception) -> NotConnected:
+def gone_silent(fault: Exception) -> NotConnected:
     return NotConnected(
         "no_answer",
         "登记处没有应答，不知是否已处理",

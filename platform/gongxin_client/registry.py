@@ -12,6 +12,7 @@ from . import receipts
 from .agents import Agents
 from .auth import Connection
 from .cases import Cases
+from .changes import Changes
 from .evidence import EvidenceCalls
 from .log import Log
 from .lookups import Lookups
@@ -21,9 +22,9 @@ from .receipts import ReceiptKeys
 from .subjects import Subjects
 
 
-class Registry(Agents, Cases, EvidenceCalls, Log, Lookups, Members):
-    """Agents (`agents.py`), cases (`cases.py`), evidence (`evidence.py`), look-ups (`lookups.py`), members and keys
-    (`members.py`), the transparency log (`log.py`); safe for many threads.
+class Registry(Agents, Cases, Changes, EvidenceCalls, Log, Lookups, Members):
+    """Agents (`agents.py`), cases (`cases.py`), changes and webhooks (`changes.py`), evidence (`evidence.py`), look-ups
+    (`lookups.py`), members and keys (`members.py`), the transparency log (`log.py`); safe for many threads.
 
     `transport` replaces the network (tests); `token_cache` keeps that many blind tokens in memory, none by default."""
 

@@ -103,7 +103,8 @@ def _closing(lines: Iterator[bytes], close: Callable[[], None]) -> Iterator[byte
 
 
 def _lines(runtime: Runtime, caller: Caller, snapshot: Snapshot) -> Iterator[bytes]:
-    yield changes.as_json([{"snapshot": snapshot.name, "cursor": changes.cursor(queries.head(runtime.engine))}])
+    head = queries.head(runtime.engine)
+    yield changes.as_json([{"snapshot": snapshot.name, "cursor": changes.cursor(head), "position": head}])
     after, count = None, 0
     while True:
         with transaction(runtime.engine, caller.member_id, caller.kind) as session:
