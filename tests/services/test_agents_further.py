@@ -423,3 +423,49 @@ def test_a_check_says_what_the_person_says(office: Office) -> None:
     told = rules.answer(row, rules.FIELDS["placement"], TODAY, entries)["record"]
     (objection,) = told["objections"]
     assert (objection["objection"], objection["reply"], told["contested"]) == ("当日未值班", "有排班表", 1)
+
+
+# --- what watchers are told -----------------------------------------------------------------------------------------
+
+
+def watching(office: Office, agent: Agent, by: Caller, purpose: str = "placement", consent: str | None = None) -> None:
+    check_id = checked(office, agent, by, purpose, consent)
+    watches.begin(office.session, caller=by, check_id=check_id, licence=agent.licence_no, ends_on=TODAY)
+
+
+def test_each_watcher_hears_of_what_its_purpose_may_know(office: Office) -> None:
+    bank, hirer, agent = office.world.member("bank"), office.world.member("agency"), office.licensed()
+    watching(office, agent, bank)
+    watching(office, agent, hirer, "hiring", "C-1")
+    heard: list[tuple[str, tuple[str, ...]]] = []
+
+    def emit(_session: Any, *, type: str, object_id: Any, data: dict[str, Any], to: Any) -> None:
+        assert (type, object_id, data.keys()) == (
+            "agent.changed", agent.id, {"licence", "what", "effective_on", "watch_id"}
+        )  # fmt: skip
+        heard.append(("bank" if to == [bank.member_id] else "hirer", tuple(data["what"])))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(watches.delivery, "emit", emit)
+        office.move(agent, "release", office.agency)
+        assert heard == [("hirer", ("transfer",))]
+        heard.clear()
+        office.move(agent, "suspend")
+        assert sorted(heard) == [("bank", ("licence",)), ("hirer", ("licence",))]
+        heard.clear()
+        entered(office, agent, "S1", "alleged")
+        assert heard == []
+        entered(office, agent)
+        office.train(agent, [("mediation", 24), ("law", 16)], on=TODAY)
+        office.examine(agent, "senior", on=TODAY)
+        assert sorted(heard) == [
+            ("bank", ("certificates",)), ("bank", ("record",)), ("hirer", ("certificates",)), ("hirer", ("record",))
+        ]  # fmt: skip
+
+
+def test_an_event_reaches_the_outbox_in_the_transaction_of_the_change(office: Office) -> None:
+    bank, agent = office.world.member("bank"), office.licensed()
+    watching(office, agent, bank)
+    office.become(office.association)
+    assert watches.changed(office.session, agent.id, ("licence",)) == 1
+    assert watches.changed(office.session, agent.id, ("bar",)) == 0

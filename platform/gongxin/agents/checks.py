@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +23,10 @@ from . import queries, rules
 from .models import AgentCheck
 
 DATA_SET = "agent"
+# What the blacklist says of these people to this asker, by agent; set as the application is put together. While nobody
+# set it the answer is `not_available`, and so it is for whom it leaves out.
+BlacklistReader = Callable[[Session, Collection[uuid.UUID], Caller], Mapping[uuid.UUID, str]]
+blacklist_reader: BlacklistReader | None = None
 
 
 def check(
@@ -39,8 +43,19 @@ def check(
     check_id, now, today = ids.new_id(), clock.now(), clock.today_in_china()
     found = queries.standing(session, asked)
     credit = queries.credit(session, {row["agent_id"] for row in found.values()})
+    listed = (
+        blacklist_reader(session, {row["agent_id"] for row in found.values()}, caller)
+        if blacklist_reader and found
+        else {}
+    )
     answers = [
-        rules.answer(found.get(at), fields, today, credit.get(found[at]["agent_id"], ()) if at in found else ())
+        rules.answer(
+            found.get(at),
+            fields,
+            today,
+            credit.get(found[at]["agent_id"], ()) if at in found else (),
+            listed.get(found[at]["agent_id"], rules.BLACKLIST_UNKNOWN) if at in found else rules.BLACKLIST_UNKNOWN,
+        )
         for at in range(len(items))
     ]
     session.add(

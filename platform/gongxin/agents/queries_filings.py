@@ -78,9 +78,9 @@ def find_check(session: Session, check_id: uuid.UUID) -> AgentCheck | None:
 
 
 def watchers(session: Session, agent_id: uuid.UUID, today: date) -> Sequence[Any]:
-    """(watch_id, member_id, purpose) of those who are to be told of a change, whoever makes it."""
+    """(watch_id, member_id, purpose, licence_no) of those who are to be told of a change, whoever makes it."""
     return session.execute(
-        text("select watch_id, member_id, purpose from agent_watchers(:agent, :today)"),
+        text("select watch_id, member_id, purpose, licence_no from agent_watchers(:agent, :today)"),
         {"agent": agent_id, "today": today},
     ).all()
 

@@ -14,7 +14,7 @@ from gongxin.pii import refuse_pii
 from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 
-from . import figures, grading, queries, queries_filings, rules
+from . import figures, grading, queries, queries_filings, rules, watches
 from .models import AgentRecord, AgentResponse
 
 CLOCKED = ("objection", "correction_request")
@@ -56,7 +56,15 @@ def enter(
     session.add(entry)
     session.flush()
     transparency.append(session, kind="agent_record", record=_proven(entry), leaf_id=entry.id, owner=agent.agency_id)
+    if _counts(session, entry):
+        watches.changed(session, agent_id, ("record",))
     return entry
+
+
+def _counts(session: Session, entry: AgentRecord) -> bool:
+    """Whether it changes what is told: an allegation does not, unless it takes the place of what counted."""
+    before = None if entry.supersedes is None else queries.get_record(session, entry.agent_id, entry.supersedes)
+    return entry.certainty != "alleged" or (before is not None and before.certainty != "alleged")
 
 
 def _check_newest(session: Session, agent_id: uuid.UUID, record_id: uuid.UUID) -> None:
@@ -297,6 +305,11 @@ def _say(
         leaf_id=made.id,
         owner=caller.member_id,
     )
+    if (
+        kind in ("objection", "reply", "decision")
+        and queries.get_record(session, agent_id, record_id).certainty != "alleged"
+    ):
+        watches.changed(session, agent_id, ("record",))
     return made
 
 

@@ -278,6 +278,15 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 
+def parts_of(action: str) -> tuple[str, ...]:
+    """What of an answer a move changes. An application or a decision on one is no licence: it changes the bar alone."""
+    if action in {"release", "retain"}:
+        return ("transfer",)
+    if action == "claim":
+        return ("agency", "transfer")
+    return {"check": (), "refuse": ("bar",), "revoke": ("licence", "bar")}.get(action, ("licence",))
+
+
 def check_purpose(purpose: str, kind: str) -> tuple[str, ...]:
     """The fields told. Raises Forbidden where the purpose is not of this kind of member."""
     if kind not in PURPOSES[purpose]:
@@ -303,7 +312,11 @@ def may_work(state: str, valid_until: date | None, agency_state: str, today: dat
 
 
 def answer(
-    row: Mapping[str, Any] | None, fields: Iterable[str], today: date, entries: Iterable[Mapping[str, Any]] = ()
+    row: Mapping[str, Any] | None,
+    fields: Iterable[str],
+    today: date,
+    entries: Iterable[Mapping[str, Any]] = (),
+    blacklist: str = BLACKLIST_UNKNOWN,
 ) -> dict[str, Any]:
     """One item of a check. An application or a refusal is no licence: to whoever is not told of bars it reads as
     nothing found."""
@@ -330,7 +343,7 @@ def answer(
             for each in row["certificates"]
         ],
         "record": _credit(list(entries), today),
-        "blacklist": BLACKLIST_UNKNOWN,
+        "blacklist": blacklist,
         "transfer": {"released": row["released"]},
         "bar": {"barred_until": _day(row["barred_until"])},
     }

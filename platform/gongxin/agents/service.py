@@ -16,7 +16,7 @@ from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 from gongxin_wire import licences
 
-from . import identities, queries, queries_filings, rules, rules_filings
+from . import identities, queries, queries_filings, rules, rules_filings, watches
 from .models import Agent, AgentChange
 
 DATA_SET = "agent"
@@ -250,6 +250,7 @@ def _change(
         leaf_id=change.id,
         owner=agency_id,
     )
+    watches.changed(session, agent_id, rules.parts_of(action))
 
 
 def _by(caller: Caller) -> str:

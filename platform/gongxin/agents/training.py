@@ -11,7 +11,7 @@ from gongxin.members import queries as members
 from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 
-from . import queries, rules, service
+from . import queries, rules, service, watches
 from .models import Certificate, CertificateWithdrawal, Examination, TrainingHours
 
 
@@ -124,6 +124,7 @@ def withdraw(session: Session, certificate_id: uuid.UUID, *, caller: Caller, rea
         },
         owner=agent.agency_id,
     )
+    watches.changed(session, agent.id, ("certificates",))
     service.suspend_without(session, agent, f"client:{caller.client_id}" if caller.client_id else "operator")
     return made
 
@@ -158,6 +159,7 @@ def _certify(session: Session, sitting: Examination, agency_id: uuid.UUID) -> Ce
         leaf_id=made.id,
         owner=agency_id,
     )
+    watches.changed(session, made.agent_id, ("certificates",))
     return made
 
 

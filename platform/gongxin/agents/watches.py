@@ -1,13 +1,14 @@
 """The verbs on standing watches: begin, end, lapse; and who is to be told of a change."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
+from gongxin.delivery import service as delivery
 from gongxin.errors import Conflict, Invalid
 from gongxin.web.caller import Caller
 
@@ -81,8 +82,31 @@ def lapse(session: Session, today: date) -> int:
 
 
 def watchers(session: Session, agent_id: uuid.UUID) -> Sequence[Any]:
-    """(watch_id, member_id, purpose) of those who watch the person today, whoever asks."""
+    """(watch_id, member_id, purpose, licence_no) of those who watch the person today, whoever asks."""
     return queries_filings.watchers(session, agent_id, clock.today_in_china())
+
+
+def changed(session: Session, agent_id: uuid.UUID, parts: Collection[str]) -> int:
+    """Tells the watchers that these parts of the person's standing changed; how many were told. Each hears of what a
+    check for its own purpose would tell, by name: what it is now, it asks."""
+    told = 0
+    for watch in watchers(session, agent_id):
+        what = [part for part in rules.FIELDS[watch.purpose] if part in parts]
+        if what:
+            delivery.emit(
+                session,
+                type="agent.changed",
+                object_id=agent_id,
+                data={
+                    "licence": watch.licence_no,
+                    "what": what,
+                    "effective_on": clock.today_in_china().isoformat(),
+                    "watch_id": str(watch.watch_id),
+                },
+                to=[watch.member_id],
+            )
+            told += 1
+    return told
 
 
 def _no_ground() -> Invalid:

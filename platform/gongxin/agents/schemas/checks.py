@@ -79,7 +79,7 @@ class CheckOut(Schema):
     agency = fields.Nested(AgencyOut)
     certificates = fields.List(fields.Nested(HeldOut))
     record = fields.Nested(CreditOut)
-    blacklist = word((rules.BLACKLIST_UNKNOWN,))
+    blacklist = pattern("^[a-z0-9_]{1,32}$")
     transfer = fields.Nested(TransferOut)
     bar = fields.Nested(BarOut)
 
