@@ -9,11 +9,11 @@ _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 
 
 def upgrade() -> None:
+    op.execute("drop function agent_watchers")
     _watchers(", licence_no text", ", w.licence_no")
 
 
 def _watchers(more: str, told: str) -> None:
-    op.execute("drop function agent_watchers")
     op.execute(
         f"""
         create function agent_watchers(p_agent uuid, p_today date)
@@ -28,4 +28,5 @@ def _watchers(more: str, told: str) -> None:
 
 
 def downgrade() -> None:
+    op.execute("drop function agent_watchers")
     _watchers("", "")
