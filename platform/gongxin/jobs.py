@@ -93,6 +93,10 @@ def _chase_corrections(session: Session, _config: Config) -> int:
     return blacklist.chase(session, clock.today_in_china())
 
 
+def _lift_relief(session: Session, _config: Config) -> int:
+    return fund.lift_flags(session, clock.today_in_china())
+
+
 _STAMPER = stamps.Stamper()
 
 
@@ -117,6 +121,7 @@ JOBS: tuple[Job, ...] = (
     Job("forget_events", 3600, delivery.forget, portion=delivery.PORTION),
     Job("lapse_licences", 60, _lapse_licences, portion=agents.PORTION),
     Job("dun_charges", 3600, _dun_charges, portion=fund.PORTION),
+    Job("lift_relief_flags", 600, _lift_relief, portion=fund.PORTION),
     Job("expire_fund_entries", 3600, _expire_entries, portion=fund.PORTION),
     Job("end_watches", 3600, _end_watches, portion=watches.PORTION),
     Job("blacklist_clocks", 60, _blacklist_clocks, portion=blacklist.PORTION),

@@ -22,6 +22,7 @@ for _package in (
     "fund.bank.models_statements",
     "fund.income.models",
     "agents.models",
+    "fund.claims.models",
     "contracts.caps.models",
     "contracts.standard.models",
     "contracts.models",

@@ -19,6 +19,7 @@ OPEN_TO_ALL: dict[str, str] = {
 }
 _AGENTS = "follows the agents that the caller may see, by the policy of agents"
 # Policies that name no caller, each with the reason why that is right.
+_CLAIMS = "follows the claims that the caller may see, by the policy of fund_claims"
 _CHARGES = "follows the charges that the caller may see, by the policy of fund_charges"
 NAMES_NO_CALLER: dict[str, str] = {
     "account_changes.own": "follows the accounts that the caller may see, by the policy of accounts",
@@ -32,6 +33,9 @@ NAMES_NO_CALLER: dict[str, str] = {
     "certificates.own": _AGENTS,
     "examinations.own": _AGENTS,
     "training_hours.own": _AGENTS,
+    "fund_claim_approvals.read": _CLAIMS,
+    "fund_claim_caps.read": "caps are published with the rule pack",
+    "fund_claim_steps.read": _CLAIMS,
     "fund_dunnings.read": _CHARGES,
     "fund_objections.read": _CHARGES,
     "fund_receipts.read": _CHARGES,

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
+from .claims.paying import lift_flags
 from .income.answering import PORTION, dun
 from .ledger import periods, queries
 from .ledger.rules import Actor
@@ -20,4 +21,4 @@ def expire_entries(session: Session, now: datetime) -> int:
     return len(found)
 
 
-__all__ = ["PORTION", "dun", "expire_entries"]
+__all__ = ["PORTION", "dun", "expire_entries", "lift_flags"]

@@ -21,6 +21,8 @@ EVIDENCE_SIDES = EVERYONE - {"regulator"}
 ASSOCIATION = frozenset({"association"})
 OVERSIGHT = frozenset({"association", "regulator"})
 AGENCY = frozenset({"agency"})
+CLAIMANTS = frozenset({"mediator", "agency", "court", "association"})
+REVIEWERS = frozenset({"association", "court", "mediator", "regulator"})
 ROLL_KEEPERS = AGENCY | ASSOCIATION
 ROLL_READERS = AGENCY | OVERSIGHT
 AGENT_CHECKERS = PARTIES | OVERSIGHT
@@ -79,6 +81,7 @@ SCOPES: dict[str, tuple[str, str]] = {
     "levies": ("申报基数、读取账单与异议", "state bases, read one's charges, object"),
     "changes.read": ("读取变更流与快照、作出回执", "read the change feed and snapshots, acknowledge"),
     "webhooks.write": ("管理本机构的回调端点", "administer one's own webhook endpoints"),
+    "claims": ("提交、复核与查看互助申请", "file, review and read claims on the fund"),
     "lookups": ("查询", "look-ups"),
     "subject_access": ("个人查阅", "subject access"),
     "agents.read": ("读取本机构人员", "read one's own agents"),
@@ -273,6 +276,19 @@ PERMISSIONS: dict[str, Permission] = {
         _row("income.approve", "fund.approve", ASSOCIATION, "s"),
         _row("income.issue", "fund.approve", ASSOCIATION, "s"),
         _row("income.withdraw", "fund.write", ASSOCIATION, "s"),
+        # claims on the fund
+        _row("claims.rules", None),
+        _row("claims.file", "claims", CLAIMANTS, "scp"),
+        _row("claims.list", "claims", CLAIMANTS | OVERSIGHT, "sp"),
+        _row("claims.get", "claims", CLAIMANTS | OVERSIGHT, "sp"),
+        _row("claims.change_payee", "claims", CLAIMANTS, "sp"),
+        _row("claims.assess", "fund.write", ASSOCIATION, "sp"),
+        _row("claims.approve", "claims", REVIEWERS, "sp"),
+        _row("claims.pay", "fund.approve", ASSOCIATION, "sp"),
+        _row("claims.give_back", "fund.write", ASSOCIATION, "sp"),
+        _row("claims.appeal", "claims", CLAIMANTS, "sp"),
+        _row("claims.reject", "fund.approve", ASSOCIATION, "sp"),
+        _row("claims.withdraw", "claims", CLAIMANTS, "sp"),
         # disclosure
         _row("disclosure.policy", None),
         _row("disclosure.receipt_keys", None),
