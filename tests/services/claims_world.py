@@ -5,13 +5,13 @@ import itertools
 import uuid
 from typing import Any
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gongxin import clock
 from gongxin.config import Config
 from gongxin.fund import chart
-from gongxin.fund.bank import outcomes
+from gongxin.fund.bank import accounts
+from gongxin.fund.bank import queries as instructions
 from gongxin.fund.claims import paying, service
 from gongxin.fund.claims.models import Claim
 from gongxin.fund.income import receiving
@@ -21,6 +21,7 @@ from gongxin.fund.ledger.rules import Actor
 from gongxin.web.caller import Caller
 from tests.conftest import act_for
 from tests.services.agents_world import Office as Register
+from tests.services.bank_world import Bank, number
 from tests.services.disclosure_world import World, subject, token
 from tests.services.income_world import Office
 
@@ -30,9 +31,9 @@ MEANS, EVIDENCE = b"\x01" * 32, b"\x02" * 32
 
 def payee(account: int | None = None) -> dict[str, str]:
     """Somebody's account; of nobody else unless named."""
-    number = next(_ACCOUNTS) if account is None else account
+    found = next(_ACCOUNTS) if account is None else account
     return {
-        "holder": "测试医院", "account": f"99{number:014d}", "bank_code": "102100099996", "bank_name": "测试银行",
+        "holder": "测试医院", "account": f"99{found:014d}", "bank_code": "102100099996", "bank_name": "测试银行",
     }  # fmt: skip
 
 
@@ -55,6 +56,7 @@ class Claims:
         member = self.association.member_id
         assert member is not None
         self.office = Office(session, member, uuid.uuid4(), uuid.uuid4())
+        self.banks: dict[tuple[str, str | None], Bank] = {}
         self.become(self.association)
 
     def become(self, caller: Caller | None) -> None:
@@ -111,24 +113,36 @@ class Claims:
         self.become(self.association)
         return paying.pay(self.session, claim.id, actor=self.actor(self.association, officer))
 
-    def bank_says(self, claim: Claim, outcome: str, reason: str | None = None) -> None:
+    def at_the_bank(self, fund: str, restriction: str | None) -> Bank:
+        """The fund's account at a bank that keeps its own count."""
+        if (fund, restriction) not in self.banks:
+            bank = Bank.__new__(Bank)
+            bank.config, bank.session, bank.fund = self.config, self.session, self.office  # type: ignore[assignment]
+            bank.account_no, bank.code = number(), f"B-{uuid.uuid4().hex[:10]}"
+            bank.balance = self.office.balance("bank", fund, restriction)
+            bank.account = accounts.open_account(
+                self.session, self.config, actor=self.office.lin, code=bank.code,
+                ledger_account=chart.code("bank", fund, restriction), holder="示范协会互助基金",
+                account=bank.account_no, bank_code="103100000018", bank_name="示范银行",
+                opened_on=self.today.replace(day=1), opening_fen=bank.balance,
+            )  # fmt: skip
+            self.banks[fund, restriction] = bank
+        return self.banks[fund, restriction]
+
+    def bank_says(self, claim: Claim, *outcomes: str) -> None:
+        """A file goes out if it has not, a statement comes in, its line is matched: the whole way."""
         self.become(self.association)
         assert claim.granted_fen is not None
-        sent = ("filed", "sent", "confirmed", "returned")
-        found = self.session.execute(
-            text("select id, state from fund_instructions where source_id = :id order by id desc limit 1"),
-            {"id": claim.id},
-        ).one()
-        for state in sent[(sent.index(found.state) + 1 if found.state in sent else 0) :]:
-            if state in ("filed", "sent", outcome):
-                move = text("update fund_instructions set state = :state, reason = :why where id = :id")
-                why = "银行退汇" if state == "returned" else None
-                self.session.execute(move, {"state": state, "id": found.id, "why": why})
-        self.session.expire_all()
-        assert outcomes.tell(
-            self.session, claim.fund.lower(), source_id=claim.id, outcome=outcome, booked_on=self.today,
-            amount_fen=claim.granted_fen, reason=reason,
-        )  # fmt: skip
+        bank = self.at_the_bank(claim.fund, claim.restriction)
+        paid = instructions.find_live_instruction(self.session, claim.fund.lower(), claim.id)
+        assert paid is not None
+        if paid.state == "instructed":
+            bank.sent(paid)
+        signs = {"confirmed": -claim.granted_fen, "returned": claim.granted_fen}
+        bank.take(bank.csv(*((signs[outcome], paid.reference) for outcome in outcomes)))
+        lines = {line.amount_fen: line for line in bank.lines()}
+        for outcome in outcomes:
+            bank.match(lines[signs[outcome]], "instruction", paid.id, claim.granted_fen)
 
     def under_way(self, **change: Any) -> Claim:
         self.give(5_000_000)
