@@ -81,6 +81,8 @@ def _expire_entries(session: Session, _config: Config) -> int:
 
 def _end_watches(session: Session, _config: Config) -> int:
     return watches.lapse(session, clock.today_in_china())
+
+
 def _blacklist_clocks(session: Session, _config: Config) -> int:
     return blacklist.run(session, clock.today_in_china())
 
