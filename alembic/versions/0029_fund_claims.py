@@ -5,8 +5,8 @@ people of two institutions approve the very content that is paid; caps of person
 
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _KIND = "(select gongxin_kind())"
