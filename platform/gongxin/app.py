@@ -22,6 +22,7 @@ from .delivery import api as delivery_api
 from .disclosure import api as disclosure_api
 from .evidence import api as evidence_api
 from .fund.claims import api as claims_api
+from .fund.bank import api as fund_bank_api
 from .fund.income import api as income_api
 from .fund.ledger import api as fund_api
 from .members import api as members_api
@@ -45,6 +46,7 @@ BLUEPRINTS = (
     *delivery_api.BLUEPRINTS,
     *agents_api.BLUEPRINTS,
     *fund_api.BLUEPRINTS,
+    *fund_bank_api.BLUEPRINTS,
     *income_api.BLUEPRINTS,
     *claims_api.BLUEPRINTS,
 )

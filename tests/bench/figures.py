@@ -18,7 +18,7 @@ from gongxin_wire.voprf import oprf
 from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
-from . import hashing, importing, load, log_figures
+from . import hashing, importing, ledger, load, log_figures
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -363,5 +363,17 @@ FIGURES = (
     ),
     Figure("log_growth", "cost of a proof at 1,000,000 leaves / at 10,000", 1.5, log_figures.log_growth, at_most=True),
     Figure("evidence_hash", "files hashed by `evidence add` / by sha256sum, bytes a second", 0.8, evidence_hash),
+    Figure("entry_full", "an entry in four commits / pgbench's TPC-B-like, a second", 0.25, ledger.entry_full),
+    Figure("entry_post", "entries posted, a commit each / pgbench's TPC-B-like, a second", 0.5, ledger.entry_post),
+    Figure("entry_bulk", "a levy run of 10,000 members / raw SQL of the same statements", 0.5, ledger.entry_bulk),
+    Figure("entry_vs_hordak", "entries a second / django-hordak's transactions", 1.0, ledger.entry_vs_hordak),
+    Figure(
+        "balance_growth",
+        "a balance, now and as of, at 1,000,000 entries / at 10,000",
+        1.2,
+        ledger.balance_growth,
+        at_most=True,
+    ),
+    Figure("fund_audit", "1,000,000 postings audited / read by raw SQL", 0.3, ledger.fund_audit),
     Figure("token", "token requests with private_key_jwt and DPoP / a bare WSGI answer", 0.06, token),
 )

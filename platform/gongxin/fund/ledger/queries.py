@@ -91,6 +91,24 @@ def entries_with_keys(session: Session, keys: Collection[str]) -> Sequence[Entry
     return session.scalars(select(Entry).where(Entry.key.in_(keys))).all()
 
 
+def entries_of(session: Session, entry_ids: Collection[uuid.UUID]) -> Sequence[Row[Any]]:
+    """(id, content_hash) each: what many approvals are bound to."""
+    return session.execute(
+        text("select id, content_hash from fund_entries where id = any(cast(:ids as uuid[]))"), {"ids": list(entry_ids)}
+    ).all()
+
+
+def posting_times(session: Session, account_id: uuid.UUID, numbers: Collection[int]) -> Sequence[datetime]:
+    """When the postings of these numbers were made."""
+    return session.scalars(
+        text(
+            "select at from fund_postings where account_id = :id and number = any(cast(:numbers as bigint[]))"
+            " order by number"
+        ),
+        {"id": account_id, "numbers": list(numbers)},
+    ).all()
+
+
 def entries(
     session: Session,
     *,
