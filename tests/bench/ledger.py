@@ -181,8 +181,8 @@ def _approved(books: Books, client: int, count: int) -> list[uuid.UUID]:
 
 
 def entry_bulk(world: World) -> float:
-    """A levy run of 10,000 members, divided among the funds, from draft to posting; against the very statements it sent,
-    sent again by hand for other entries."""
+    """A levy run of 10,000 members, divided among the funds, from draft to posting; against the very statements it
+    sent, sent again by hand for other entries."""
     books = _books(world, "bulk")
     _levy(books)
     sent: list[tuple[str, Any]] = []
