@@ -5,8 +5,8 @@ thousand times. Now their identifiers are taken once; balance, restriction and o
 
 from alembic import op
 
-revision = "0028"
-down_revision = "0027"
+revision = "0030"
+down_revision = "0029"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp set enable_seqscan = off"
 _OTHERS = ("fund_entries_moves()", "fund_legs_draft()", "fund_approvals_count()")
