@@ -6,7 +6,7 @@ PG ?= embedded
 WORKERS ?= 2
 export GONGXIN_TEST_PG := $(PG)
 
-.PHONY: run day test sure bench spec env env-dev clean lock docs
+.PHONY: run day test sure screens bench spec env env-dev clean lock docs
 
 run: env
 	@$(BIN)/python -m gongxin_demo run
@@ -42,6 +42,11 @@ sure: env-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest tests/rules -n $(WORKERS)
+
+# Every page in both languages, wide and narrow, light and dark, into var/screens/ (needs a Chromium).
+screens: env-dev
+	@$(BIN)/python -m pytest tests/web/browser -n $(WORKERS) --dist loadgroup; found=$$?; \
+	GONGXIN_DATA_DIR=var/test $(BIN)/gongxin db stop; exit $$found
 
 bench: .venv/.env-bench
 	@$(BIN)/python -m tests.bench $(ONLY)

@@ -10,6 +10,7 @@ from gongxin.accounts.rules import ROLES
 
 EVERY_ROLE = frozenset(ROLES)
 READERS = frozenset({"officer", "committee", "treasurer", "approver", "auditor", "support", "administrator"})
+OFFICERS = frozenset({"officer"})
 ADMINISTRATORS = frozenset({"administrator"})
 
 
@@ -51,6 +52,9 @@ PAGES: dict[str, Page] = {
         *_both("people", "人员", "People", ADMINISTRATORS),
         *_both("invite", "邀请人员", "Invite a person", ADMINISTRATORS, decides=True),
         *_both("change_account", "变更账号", "Change an account", ADMINISTRATORS, decides=True),
+        Page("admin.members", "会员机构", "Members", READERS),
+        Page("admin.member", "会员机构", "Member", READERS),
+        Page("admin.member_state", "变更会员状态", "Change a member's state", OFFICERS, decides=True),
         Page("check.form", "查验", "Check", None),
         Page("check.find", "查验", "Check", None),
         Page("check.result", "查验结果", "Result", None),

@@ -36,7 +36,7 @@ _ALLOWED = frozenset(
         "kind",
     ]
 )
-_SOURCE = Path(__file__).resolve().parents[1]
+_SOURCES = (Path(__file__).resolve().parents[1], Path(__file__).resolve().parents[2] / "admin")
 
 
 def _only_allowed(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -65,7 +65,7 @@ def where(error: BaseException) -> list[str]:
     return [
         f"{Path(frame.filename).relative_to(_SOURCE)}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
-        if Path(frame.filename).is_relative_to(_SOURCE)
+        if any(Path(frame.filename).is_relative_to(source) for source in _SOURCES)
     ][-8:]
 
 

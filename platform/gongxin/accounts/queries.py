@@ -12,7 +12,6 @@ from gongxin.errors import NotFound
 from .models import (
     Account,
     AccountChange,
-    Challenge,
     Invitation,
     PageSession,
     Passkey,
@@ -95,14 +94,6 @@ def passkeys(session: Session, account_id: uuid.UUID) -> Sequence[Passkey]:
         .where(Passkey.account_id == account_id, Passkey.removed_at.is_(None))
         .order_by(Passkey.created_at)
     ).all()
-
-
-def find_challenge(session: Session, challenge: bytes, purpose: str, now: datetime) -> Challenge | None:
-    return session.scalars(
-        select(Challenge)
-        .where(Challenge.challenge == challenge, Challenge.purpose == purpose, Challenge.expires_at > now)
-        .with_for_update()
-    ).first()
 
 
 def find_session(session: Session, token_digest: bytes) -> tuple[PageSession, Account] | None:

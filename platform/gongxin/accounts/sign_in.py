@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pyotp
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 from webauthn import (
     generate_authentication_options,
@@ -309,12 +310,18 @@ def _challenge(session: Session, purpose: str) -> bytes:
 def _spend(session: Session, credential: str, purpose: str) -> bytes:
     """The challenge this answer is to, deleted, so that it serves once. Raises Invalid."""
     client_data = json.loads(base64url_to_bytes(json.loads(credential)["response"]["clientDataJSON"]))
-    found = queries.find_challenge(session, base64url_to_bytes(client_data["challenge"]), purpose, clock.now())
-    if found is None:
+    spent = session.scalar(
+        delete(Challenge)
+        .where(
+            Challenge.challenge == base64url_to_bytes(client_data["challenge"]),
+            Challenge.purpose == purpose,
+            Challenge.expires_at > clock.now(),
+        )
+        .returning(Challenge.challenge)
+    )
+    if spent is None:
         raise _no_passkey()
-    session.delete(found)
-    session.flush()
-    return found.challenge
+    return bytes(spent)
 
 
 def _host(config: Config) -> str:
