@@ -36,7 +36,7 @@ _ALLOWED = frozenset(
         "kind",
     ]
 )
-_SOURCES = (Path(__file__).resolve().parents[1], Path(__file__).resolve().parents[2] / "admin")
+_PACKAGES = ("gongxin", "gongxin_wire", "gongxin_admin")
 
 
 def _only_allowed(_logger: Any, _name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -63,10 +63,19 @@ def configure(level: int = logging.INFO) -> None:
 def where(error: BaseException) -> list[str]:
     """The frames of a fault that are ours, innermost last: file, line and function, never a value."""
     return [
-        f"{Path(frame.filename).relative_to(_SOURCE)}:{frame.lineno} {frame.name}"
+        f"{inside}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(error.__traceback__)
-        if any(Path(frame.filename).is_relative_to(source) for source in _SOURCES)
+        if (inside := _inside(Path(frame.filename))) is not None
     ][-8:]
+
+
+def _inside(path: Path) -> str | None:
+    """The path from our package on; None for a library's."""
+    parts = path.parts
+    if "site-packages" in parts:
+        parts = parts[parts.index("site-packages") + 1 :]
+    at = max((at for at, part in enumerate(parts) if part in _PACKAGES), default=None)
+    return None if at is None else "/".join(parts[at:])
 
 
 log: structlog.typing.FilteringBoundLogger = structlog.get_logger()
