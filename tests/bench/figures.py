@@ -19,6 +19,7 @@ from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
 from . import hashing, importing, ledger, load, log_figures
+from . import delivery, hashing, importing, load, log_figures
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -362,6 +363,21 @@ FIGURES = (
         log_figures.log_proof,
     ),
     Figure("log_growth", "cost of a proof at 1,000,000 leaves / at 10,000", 1.5, log_figures.log_growth, at_most=True),
+    Figure("feed_idle", "a feed with nothing new over HTTP / a bare WSGI answer", 0.2, delivery.feed_idle),
+    Figure(
+        "feed_catch_up",
+        "1,000,000 changes over HTTP / raw SQL read and JSON, changes a second",
+        0.3,
+        delivery.feed_catch_up,
+    ),
+    Figure("feed_growth", "cost of a delta at 1,000,000 changes / at 100,000", 1.2, delivery.feed_growth, at_most=True),
+    Figure(
+        "webhook_p50",
+        "seconds from commit to endpoint, median, 200 events/s to 50 endpoints, one hanging",
+        1,
+        delivery.webhook_p50,
+        at_most=True,
+    ),
     Figure("evidence_hash", "files hashed by `evidence add` / by sha256sum, bytes a second", 0.8, evidence_hash),
     Figure("entry_full", "an entry in four commits / pgbench's TPC-B-like, a second", 0.25, ledger.entry_full),
     Figure("entry_post", "entries posted, a commit each / pgbench's TPC-B-like, a second", 0.5, ledger.entry_post),
