@@ -14,6 +14,7 @@ from .auth import Connection
 from .cases import Cases
 from .changes import Changes
 from .evidence import EvidenceCalls
+from .fund import Fund
 from .log import Log
 from .lookups import Lookups
 from .members import Members
@@ -22,9 +23,10 @@ from .receipts import ReceiptKeys
 from .subjects import Subjects
 
 
-class Registry(Agents, Cases, Changes, EvidenceCalls, Log, Lookups, Members):
-    """Agents (`agents.py`), cases (`cases.py`), changes and webhooks (`changes.py`), evidence (`evidence.py`), look-ups
-    (`lookups.py`), members and keys (`members.py`), the transparency log (`log.py`); safe for many threads.
+class Registry(Agents, Cases, Changes, EvidenceCalls, Fund, Log, Lookups, Members):
+    """Agents (`agents.py`), cases (`cases.py`), changes and webhooks (`changes.py`), evidence (`evidence.py`), the fund
+    (`fund.py`), look-ups (`lookups.py`), members and keys (`members.py`), the transparency log (`log.py`); safe for many
+    threads.
 
     `transport` replaces the network (tests); `token_cache` keeps that many blind tokens in memory, none by default."""
 

@@ -12,7 +12,7 @@ from .agents import agents
 from .db import db
 from .delivery import delivery
 from .disclosure import policy
-from .fund import fund
+from .fund_office import fund
 from .log import log
 from .members import members
 from .serve import serve, worker
