@@ -25,8 +25,8 @@ from .subjects import Subjects
 
 class Registry(Agents, Cases, Changes, EvidenceCalls, Fund, Log, Lookups, Members):
     """Agents (`agents.py`), cases (`cases.py`), changes and webhooks (`changes.py`), evidence (`evidence.py`), the fund
-    (`fund.py`), look-ups (`lookups.py`), members and keys (`members.py`), the transparency log (`log.py`); safe for many
-    threads.
+    (`fund.py`), look-ups (`lookups.py`), members and keys (`members.py`), the transparency log (`log.py`); safe for
+    many threads.
 
     `transport` replaces the network (tests); `token_cache` keeps that many blind tokens in memory, none by default."""
 
