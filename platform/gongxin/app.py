@@ -16,7 +16,11 @@ from .agents import api as agents_api
 from .cases import api as cases_api
 from .cases.service import placing
 from .config import Config, load
+from .contracts import api as standards_api
+from .contracts import api_commissions as commissions_api
+from .contracts import api_contracts as contracts_api
 from .contracts import service as contracts
+from .contracts.commissions import levy
 from .db import make_engine
 from .delivery import api as delivery_api
 from .disclosure import api as disclosure_api
@@ -24,6 +28,7 @@ from .evidence import api as evidence_api
 from .fund.claims import api as claims_api
 from .fund.bank import api as fund_bank_api
 from .fund.income import api as income_api
+from .fund.income import service as income
 from .fund.ledger import api as fund_api
 from .members import api as members_api
 from .subjects import api as subjects_api
@@ -49,6 +54,7 @@ BLUEPRINTS = (
     *fund_bank_api.BLUEPRINTS,
     *income_api.BLUEPRINTS,
     *claims_api.BLUEPRINTS,
+    *(standards_api.blp, contracts_api.blp, commissions_api.blp),
 )
 
 SECURITY_HEADERS = (
@@ -100,6 +106,7 @@ def create_app(config: Config | None = None, engine: Engine | None = None) -> Fl
     app.url_map.merge_slashes = False
     if contracts.check_placement not in placing.PLACEMENT_CHECKS:
         placing.PLACEMENT_CHECKS.append(contracts.check_placement)
+    levy.report_to(income.report_base)
     app.extensions["gongxin"] = Runtime(config, engine, RateLimiter(config), access_service.authenticate)
     _around_requests(app, config)
     api = openapi.make_api(app)

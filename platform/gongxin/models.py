@@ -28,6 +28,7 @@ for _package in (
     "contracts.models",
     "agents.models_filings",
     "blacklist.models",
+    "contracts.commissions.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

@@ -186,6 +186,7 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
         "evidence_id": evidence["evidence_id"],
         "batch_id": batch["batch_id"],
         "code": "bad_json",
+        **dict.fromkeys(("template_id", "contract_id", "recovery_id", "statement_id"), str(uuid.uuid4())),
     }
 
 

@@ -23,6 +23,7 @@ OVERSIGHT = frozenset({"association", "regulator"})
 AGENCY = frozenset({"agency"})
 CLAIMANTS = frozenset({"mediator", "agency", "court", "association"})
 REVIEWERS = frozenset({"association", "court", "mediator", "regulator"})
+CONTRACT_READERS = CASE_SIDES | ASSOCIATION
 ROLL_KEEPERS = AGENCY | ASSOCIATION
 ROLL_READERS = AGENCY | OVERSIGHT
 AGENT_CHECKERS = PARTIES | OVERSIGHT
@@ -88,6 +89,9 @@ SCOPES: dict[str, tuple[str, str]] = {
     "agents.read": ("读取本机构人员", "read one's own agents"),
     "agents.write": ("申请与办理执照", "apply for and administer licences"),
     "agents.check": ("核验催收员", "check agents"),
+    "contracts.read": ("读取本机构合同、回款与对账单", "read one's own contracts, recoveries and statements"),
+    "contracts.write": ("起草、签署合同，报告与确认回款", "draft and sign contracts, report and confirm recoveries"),
+    "contract_standards.write": ("管理合同范本与佣金上限", "administer contract templates and fee caps"),
     "log.witness": ("见证日志", "witness the log"),
     "log.openings": ("揭示本机构的叶", "open one's own leaves"),
 }
@@ -310,6 +314,46 @@ PERMISSIONS: dict[str, Permission] = {
         _row("claims.appeal", "claims", CLAIMANTS, "sp"),
         _row("claims.reject", "fund.approve", ASSOCIATION, "sp"),
         _row("claims.withdraw", "claims", CLAIMANTS, "sp"),
+        # contracts: standard text and caps are every member's to read, contracts their parties'
+        _row("fees.check", "contracts.read", PARTIES | ASSOCIATION, "s"),
+        _row("fees.simulate", "contracts.read", PARTIES, "s"),
+        _row("caps.list", "contracts.read", EVERYONE, "s"),
+        _row("caps.record", "contract_standards.write", ASSOCIATION, "sc"),
+        _row("templates.list", "contracts.read", EVERYONE, "s"),
+        _row("templates.draft", "contract_standards.write", ASSOCIATION, "sc"),
+        _row("templates.get", "contracts.read", EVERYONE, "s"),
+        _row("templates.revise", "contract_standards.write", ASSOCIATION, "s"),
+        _row("templates.move", "contract_standards.write", ASSOCIATION, "s"),
+        _row("templates.approve", "contract_standards.write", ASSOCIATION, "s"),
+        _row("templates.comments", "contracts.read", EVERYONE, "s"),
+        _row("templates.comment", "contracts.read", EVERYONE, "sc"),
+        _row("templates.compare", "contracts.read", EVERYONE, "s"),
+        _row("contracts.list", "contracts.read", CONTRACT_READERS, "sp"),
+        _row("contracts.draft", "contracts.write", CASE_SIDES, "scp"),
+        _row("contracts.get", "contracts.read", CONTRACT_READERS, "sp"),
+        _row("contracts.content", "contracts.read", CONTRACT_READERS, "sp"),
+        _row("contracts.verdict", "contracts.read", CONTRACT_READERS, "sp"),
+        _row("contracts.revise", "contracts.write", CASE_SIDES, "sp"),
+        _row("contracts.consent", "contracts.write", CASE_SIDES, "sp"),
+        _row("contracts.sign", "contracts.write", CASE_SIDES, "sp"),
+        _row("contracts.terminate", "contracts.write", CASE_SIDES, "sp"),
+        _row("contracts.withdraw", "contracts.write", CASE_SIDES, "sp"),
+        _row("contracts.scan", "contracts.write", CASE_SIDES, "scp"),
+        _row("contracts.open", "contract_standards.write", ASSOCIATION, "sp"),
+        _row("contracts.name_cases", "contracts.write", CREDITOR, "sp"),
+        _row("contracts.set_policy", "contract_standards.write", ASSOCIATION, "sc"),
+        _row("recoveries.list", "contracts.read", CASE_SIDES, "sp"),
+        _row("recoveries.report", "contracts.write", CASE_SIDES - CREDITOR, "scp"),
+        _row("recoveries.get", "contracts.read", CASE_SIDES, "sp"),
+        _row("recoveries.confirm", "contracts.write", CREDITOR, "sp"),
+        _row("recoveries.dispute", "contracts.write", CREDITOR, "sp"),
+        _row("recoveries.reverse", "contracts.write", CREDITOR, "scp"),
+        _row("statements.list", "contracts.read", CASE_SIDES, "sp"),
+        _row("statements.make", "contracts.write", CASE_SIDES - CREDITOR, "scp"),
+        _row("statements.get", "contracts.read", CASE_SIDES, "sp"),
+        _row("statements.csv", "contracts.read", CASE_SIDES, "sp"),
+        _row("statements.decide", "contracts.write", CASE_SIDES, "sp"),
+        _row("statements.chain", "contracts.read", CASE_SIDES, "sp"),
         # disclosure
         _row("disclosure.policy", None),
         _row("disclosure.receipt_keys", None),
