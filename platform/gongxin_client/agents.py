@@ -1,5 +1,6 @@
 """Agents: the roll, applications, transfers, and checks whose receipt is verified before the answer is handed out."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -133,6 +134,16 @@ class Agents:
         query = {"as_of": None if as_of is None else as_of.isoformat()}
         path = f"/v1/agents/{quote(agent_id, safe='')}/record"
         return self.connection.read("GET", path, scope="agents.read", query=query)
+
+    def agent_lines(self, path: str, lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """For the association: hours (`/v1/agents/training`) or results (`/v1/agents/examinations`) in lines; what
+        became of each."""
+        body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+        answer = self.connection.call("POST", path, scope="agents.write", ndjson=body, key=new_key())
+        told = [json.loads(line) for line in answer.text.splitlines()]
+        if len(told) != len(lines):
+            raise unreadable()
+        return told
 
     # --- filings, watches, figures --------------------------------------------------------------------------------
 

@@ -8,6 +8,8 @@
 | 转会 | release, claim | one agency releases, another claims: in one instant, none without and none with two |
 | 上岗、高级、债务顾问证书 | certificate | basic, senior, debt counsellor; from a passed examination and hours |
 | 暂不受理期 | bar | three years after a refusal or revocation |
+| 机构备案 | filing | an agency's scope and who answers for it; needed before its people are licensed |
+| 关注 | watch | whoever checked a person is told of changes, on the same ground, until a day |
 | 核验 | check | a bank placing, an agency hiring, the association or a regulator: a signed answer |
 
 The law behind it: PIPL 13, 23, 28 (a person's file given to another handler: purpose and consent), 51 (sealed at rest);
