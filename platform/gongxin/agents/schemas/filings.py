@@ -9,7 +9,7 @@ from ..models_filings import AgencyFiling, AgencyFilingChange
 from .fields import RFC3339, UUID, Identifier, text, word
 
 
-class OfficerIn(Schema):
+class ResponsibleIn(Schema):
     role = word(rules_filings.ROLES, required=True)
     name = text(rules.MAX_NAME, required=True)
 
@@ -17,7 +17,7 @@ class OfficerIn(Schema):
 class FilingIn(Schema):
     scope = fields.List(word(rules_filings.SCOPE), required=True, validate=validate.Length(1, len(rules_filings.SCOPE)))
     officers = fields.List(
-        fields.Nested(OfficerIn), required=True, validate=validate.Length(2, rules_filings.MAX_OFFICERS)
+        fields.Nested(ResponsibleIn), required=True, validate=validate.Length(2, rules_filings.MAX_OFFICERS)
     )
 
 
@@ -50,7 +50,7 @@ class FilingsOut(Schema):
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class OfficerOut(Schema):
+class ResponsibleOut(Schema):
     role = fields.String(required=True)
     name = fields.String(required=True)
 
@@ -66,7 +66,7 @@ class FilingChangeOut(Schema):
 
 
 class FilingFullOut(FilingOut):
-    responsible = fields.List(fields.Nested(OfficerOut), required=True, allow_none=True)
+    responsible = fields.List(fields.Nested(ResponsibleOut), required=True, allow_none=True)
     changes = fields.List(fields.Nested(FilingChangeOut), required=True)
 
 

@@ -57,7 +57,7 @@ class ResponseOut(Schema):
     said_at = fields.String(required=True, metadata=RFC3339)
 
 
-class LineOut(Schema):
+class GradeLineOut(Schema):
     record_id = fields.String(required=True, allow_none=True, metadata=UUID)
     why = fields.String(required=True)
     start = fields.Integer(required=True)
@@ -89,7 +89,7 @@ class RecordOut(Schema):
     grade = word(("A", "B", "C", "D"), required=True)
     points = fields.Integer(required=True)
     rules_version = fields.Integer(required=True)
-    lines = fields.List(fields.Nested(LineOut), required=True)
+    lines = fields.List(fields.Nested(GradeLineOut), required=True)
     entries = fields.List(fields.Nested(EntryOut), required=True)
 
 
