@@ -12,8 +12,7 @@
 
 import click
 
-from . import asking, cases, changes, evidence, fund, importer, setup, witnessing
-from . import agents, asking, cases, changes, evidence, importer, setup, witnessing
+from . import agents, asking, cases, changes, evidence, fund, importer, setup, witnessing
 
 EPILOG = (
     "退出码 Exit codes: 0 完成 done; 1 部分行被拒或依据未被接受 some refused or no ground; 2 输入有误 bad input; "
@@ -28,8 +27,7 @@ def main() -> None:
 
 
 for command in (
-    *setup.COMMANDS, *cases.COMMANDS, *evidence.COMMANDS, *fund.COMMANDS, *changes.COMMANDS,
-    *setup.COMMANDS, *agents.COMMANDS, *cases.COMMANDS, *evidence.COMMANDS, *changes.COMMANDS,
+    *setup.COMMANDS, *agents.COMMANDS, *cases.COMMANDS, *evidence.COMMANDS, *fund.COMMANDS, *changes.COMMANDS,
     *importer.COMMANDS, *asking.COMMANDS, *witnessing.COMMANDS,
 ):  # fmt: skip
     main.add_command(command)
