@@ -12,7 +12,7 @@ from typing import Any
 from gongxin_client import Answer, Identifier, Registry
 from gongxin_client.receipts import Evidence
 
-from . import words
+from . import people, words
 from .members import Admitted
 from .screen import Said, Screen, expect
 from .town import Town
@@ -139,6 +139,11 @@ def say_how_to_try(town: Town, screen: Screen) -> None:
     profile = town.members["chenyu"].profile
     screen.chapter("接口保持开放", "the API stays up")
     screen.note(f"地址 {address}", f"documentation {address}/docs")
+    screen.note("打开网页，每个链接可登录一次：", "open the pages; each link signs in once:")
+    for part, link in people.links(town):
+        screen.line(f"    {part.does_zh} {part.does_en}")
+        screen.line(f"      {link}")
+    screen.line(f"    公开查验，无需登录 the public check, without signing in\n      {town.config.pages_at}/check")
     screen.note("以晨雨示例机构的身份试用：", "try it as Morning Rain Demo Agency, in another terminal:")
     receipt = Path(os.path.relpath(next(profile.parents[2].glob("receipts/day-*/01-*.json"))))
     for line in (
