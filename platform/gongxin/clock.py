@@ -17,6 +17,11 @@ def epoch_seconds() -> int:
     return int(time.time())
 
 
+def from_epoch(seconds: int) -> datetime:
+    """The instant of a NumericDate, UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
 def today_in_china() -> date:
     """The legal day in Asia/Shanghai."""
     return datetime.now(SHANGHAI).date()

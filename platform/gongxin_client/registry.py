@@ -11,6 +11,7 @@ from . import profile as profiles
 from . import receipts
 from .agents import Agents
 from .auth import Connection
+from .badges import Badges
 from .cases import Cases
 from .changes import Changes
 from .evidence import EvidenceCalls
@@ -23,8 +24,8 @@ from .receipts import ReceiptKeys
 from .subjects import Subjects
 
 
-class Registry(Agents, Cases, Changes, EvidenceCalls, Fund, Log, Lookups, Members):
-    """Agents (`agents.py`), cases (`cases.py`), changes and webhooks (`changes.py`), evidence (`evidence.py`), the fund
+class Registry(Agents, Badges, Cases, Changes, EvidenceCalls, Fund, Log, Lookups, Members):
+    """Agents (`agents.py`), badges (`badges.py`), cases, changes and webhooks (`changes.py`), evidence, the fund
     (`fund.py`), look-ups (`lookups.py`), members and keys (`members.py`), the transparency log (`log.py`); safe for
     many threads.
 

@@ -19,7 +19,7 @@ KINDS = frozenset(
         "member_state", "agreement", "client_key", "policy", "case_event", "court_event", "lookup", "subject_access",
         "epoch", "erasure", "evidence", "evidence_batch", "custody", "fund_entry", "fund_period", "fund_payment_file",
         "fund_day", "fund_report",
-        "agent_state", "certificate", "agent_check", "agent_record",
+        "agent_state", "certificate", "agent_check", "agent_record", "badge",
         "fee_cap", "contract_template", "contract", "recovery", "statement",
         "fund_base", "fund_run", "fund_charge", "fund_objection", "fund_dunning", "fund_claim",
         "blacklist_act", "blacklist_vote", "blacklist_screening", "blacklist_correction",

@@ -39,6 +39,8 @@ NAMES_NO_CALLER: dict[str, str] = {
     "fund_dunnings.read": _CHARGES,
     "fund_objections.read": _CHARGES,
     "fund_receipts.read": _CHARGES,
+    "badge_lists.read": "status lists are published: places in a list, and nothing of anybody",
+    "badge_lists.publish": "whoever asks first has it signed anew; a trigger lets it only go forward",
     "fee_caps.anyone": "caps are everybody's to read; only the association records them",
     "agency_filing_changes.own": "follows the filings that the caller may see, by the policy of agency_filings",
     "client_keys.own": "follows the clients that the caller may see, by the policy of clients",

@@ -15,7 +15,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from gongxin.agents import checks, identities, queries, rules, service, training
+from gongxin.agents import identities, public, queries, rules, service, training
 from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.errors import Conflict, Forbidden, GongxinError, Invalid, NotFound
@@ -338,10 +338,10 @@ def test_the_public_learns_of_a_licence_and_of_nothing_else(office: Office) -> N
     applied = office.apply()
     for number in (applied.licence_no, "GX7K4M2P9QWAC", "GX7K4M2P9QWAD", "", "'; drop"):
         with pytest.raises(NotFound) as caught:
-            checks.public(office.session, number)
+            public.licence(office.session, number)
         assert caught.value.code == "licence_not_found"
     agent = office.licensed()
-    told = checks.public(office.session, agent.licence_no.lower())
+    told = public.licence(office.session, agent.licence_no.lower())
     assert told.keys() == {
         "licence", "state", "may_work", "agency_zh", "agency_en", "valid_from", "valid_until", "certificate", "as_of",
     }  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask, Response, request, url_for
 from flask_babel import gettext as _
 
-from gongxin.agents import checks
+from gongxin.agents import public
 from gongxin.errors import GongxinError, NotFound
 from gongxin_wire.identifiers import IdentifierError
 from gongxin_wire.licences import check_licence
@@ -61,7 +61,7 @@ def register(app: Flask) -> None:
     @page(app, "check.result", "/<licence>")
     def result(door: Door, licence: str) -> Response:
         with door.attempting() as tried:
-            told = checks.public(door.session, licence)
+            told = public.licence(door.session, licence)
         if tried.error is not None:
             return door.render("check_unknown.html", error=tried.error)
         return _cached(door.render("check_result.html", told=told, verdict=VERDICTS[told["state"]], lines=_lines(told)))

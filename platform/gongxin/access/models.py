@@ -80,16 +80,18 @@ class ClientKey(Base):
 
 
 class RegistryKey(Base):
-    """What the registry signs with: tokens (ES256) or receipts (EdDSA). One live a use; receipts' keys are published
-    for ever, tokens' until `published_until`."""
+    """What the registry signs with: tokens (ES256), receipts or badges (EdDSA). One live a use; keys of receipts and
+    badges stay published, tokens' until `published_until`."""
 
     __tablename__ = "registry_keys"
     __table_args__ = (
         PrimaryKeyConstraint("kid"),
         CheckConstraint(_KID, name="kid"),
-        CheckConstraint("(use, alg) in (('token', 'ES256'), ('receipt', 'EdDSA'))", name="use"),
+        CheckConstraint("(use, alg) in (('token', 'ES256'), ('receipt', 'EdDSA'), ('badge', 'EdDSA'))", name="use"),
         CheckConstraint("not public_jwk ? 'd'", name="public"),
-        CheckConstraint("published_until is null or use = 'token' and retired_at is not null", name="published_until"),
+        CheckConstraint(
+            "published_until is null or use in ('token', 'badge') and retired_at is not null", name="published_until"
+        ),
         Index("ix_registry_keys_one_live", "use", unique=True, postgresql_where=text("retired_at is null")),
     )
     kid: Mapped[str] = mapped_column(Text)

@@ -1,5 +1,5 @@
-"""The registry's own signing keys: one live for tokens (ES256), one for receipts (EdDSA). Private halves are sealed
-under the master key; opened once a process, then looked up by kid."""
+"""The registry's own signing keys: one live for tokens (ES256), one for receipts and one for badges (EdDSA).
+Private halves are sealed under the master key; opened once a process, then looked up by kid."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,9 @@ from gongxin.web.runtime import Runtime
 from . import jose, queries
 from .models import RegistryKey
 
-USES = {"token": jose.ES256, "receipt": jose.EDDSA}
+USES = {"token": jose.ES256, "receipt": jose.EDDSA, "badge": jose.EDDSA}
+# What stands for itself until it ends is given up with its key; a receipt proves what was said, and stays.
+_WITHDRAWABLE = ("token", "badge")
 _SECONDS = 5.0
 # How long other processes may go on signing with the key before, and clocks may differ.
 _GRACE = timedelta(seconds=60)
@@ -55,14 +57,14 @@ def ensure(session: Session, config: Config) -> None:
 
 def rotate(session: Session, config: Config, use: str, *, withdraw: bool = False) -> str:
     """A new key signs from now on; its kid. The old token key stays published until its last token has expired, unless
-    `withdraw` (it is compromised: its tokens stop at once). Receipt keys stay published for ever."""
+    `withdraw` (it is compromised: its tokens, or the badges it signed, stop at once). Other keys stay published."""
     if use not in USES:
         raise NotFound(
             "key_use_not_found",
             zh="没有这种用途的密钥",
             en="There is no key of this use",
-            fix_zh="用途为 token 或 receipt。",
-            fix_en="The use is token or receipt.",
+            fix_zh="用途为 token、receipt 或 badge。",
+            fix_en="The use is token, receipt or badge.",
         )
     now = clock.now()
     for key in queries.registry_keys_for_update(session):
@@ -71,7 +73,7 @@ def rotate(session: Session, config: Config, use: str, *, withdraw: bool = False
         if key.retired_at is None:
             key.retired_at = now
             key.published_until = _published_until(config, use, now)
-        if withdraw and use == "token" and (key.published_until is None or key.published_until > now):
+        if withdraw and use in _WITHDRAWABLE and (key.published_until is None or key.published_until > now):
             key.published_until = now
     session.flush()
     return _add(session, config, use)

@@ -12,17 +12,17 @@ from .tokens import authenticate
 
 
 def ensure_registry_keys(session: Session, config: Config) -> None:
-    """The registry's token key (ES256) and receipt key (EdDSA), where they are missing. Can run twice."""
+    """The registry's token key (ES256), receipt key and badge key (EdDSA), where they are missing. Can run twice."""
     registry_keys.ensure(session, config)
 
 
 def rotate_registry_key(session: Session, config: Config, use: str, *, withdraw: bool = False) -> str:
-    """A new key of this use signs from now on; its kid. `withdraw`: tokens of the old one stop at once."""
+    """A new key of this use signs from now on; its kid. `withdraw`: tokens or badges of the old one stop at once."""
     return registry_keys.rotate(session, config, use, withdraw=withdraw)
 
 
 def public_jwks(session: Session, use: str | None = None) -> dict[str, list[dict[str, str]]]:
-    """The published keys of use `token` or `receipt`, or of both, as a JWK Set."""
+    """The published keys of use `token`, `receipt` or `badge`, or of all, as a JWK Set."""
     return registry_keys.public_jwks(session, use)
 
 

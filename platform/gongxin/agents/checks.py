@@ -1,4 +1,4 @@
-"""The check: up to a thousand people in one signed answer, recorded with its leaf; and the one line the public gets."""
+"""The check: up to a thousand people in one signed answer, recorded with its leaf."""
 
 import hashlib
 import uuid
@@ -10,14 +10,12 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
 from gongxin.disclosure import receipts
-from gongxin.errors import Forbidden, Invalid, NotFound, bad_field
+from gongxin.errors import Forbidden, Invalid, bad_field
 from gongxin.subjects import service as subjects
 from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 from gongxin.web.runtime import Runtime
 from gongxin_wire.canonical import b64u, canonical
-from gongxin_wire.identifiers import IdentifierError
-from gongxin_wire.licences import check_licence
 
 from . import queries, rules
 from .models import AgentCheck
@@ -80,24 +78,6 @@ def check(
         "rules_version": rules.pack()["version"],
         "receipt": _sign(runtime, session, caller.member_id, check_id, purpose, question, answer, now),
     }
-
-
-def public(session: Session, number: str) -> dict[str, Any]:
-    """What anyone may know of a licence. Raises the same NotFound for what is ill written, unknown or not granted."""
-    try:
-        licence = check_licence(number)
-    except IdentifierError:
-        licence = ""
-    told = rules.public(queries.standing(session, [(0, licence, None, None)]).get(0), clock.today_in_china())
-    if told is None:
-        raise NotFound(
-            "licence_not_found",
-            zh="没有这个执照",
-            en="There is no such licence",
-            fix_zh="逐字核对执照号；对方不能出示有效执照的，可向协会举报。",
-            fix_en="Compare it character by character; who shows no valid licence can be reported to the association.",
-        )
-    return told | {"as_of": receipts.moment(clock.now())}
 
 
 def _asked(

@@ -177,3 +177,45 @@ STATISTICS: dict[str, Any] = {
         }
     ],
 }  # fmt: skip
+_CODE = (
+    "GXB1:RRQT 9P60GO022V:.U2ZR.G38CK:0H D0*09P:6OR6AG63B7H1BBL8GF3+5P600DF3HS0 BMFGWDIK QEIEC7%E%2C+EDNX"
+    "EOPCPVC-C3P 0VLR6%E0FD8:4MWEW9E0G7-:5* C+EDKWEHEFB$CBECP9ESZCUJC8VC6$CZ:5+EDLWEL/5/E7V50R30G80U635$K"
+    ".HTFUGHNGX6TM5NNZJ-NTDEIK+G.0T BNT70D684HCTJ3..QFOH*MJAW5WJIIEQJ7EY:1.9B0VPA8W1T1L P3P98CR$S4E G4AN5"
+    "Z6LG2/U4X 9MXA/0RR*TK0VA6DX-GLHDF0"
+)
+BADGE: dict[str, Any] = {
+    "badge_id": ID,
+    "agent_id": ID,
+    "agency_id": AGENCY,
+    "level": "basic",
+    "code": _CODE,
+    "list_no": 1,
+    "index": 421337,
+    "state": "in_force",
+    "issued_at": "2026-11-24T03:00:00Z",
+    "expires_at": "2028-11-23T16:00:00Z",
+    "ended_at": None,
+    "ended_as": None,
+}
+BADGE_KEYS: dict[str, Any] = {
+    "issuer": "https://registry.example",
+    "keys": [
+        {
+            "kty": "OKP",
+            "crv": "Ed25519",
+            "x": "O2onvM62pC1io6jQKm8Nc2UyFXcd4kOmOsBIoYtZ2ik",
+            "kid": "9ZP03Nu8GrXPAUkbKNxHOKBzxPX83SShgFkRNK-f2lw",
+            "use": "sig",
+            "alg": "EdDSA",
+        }
+    ],
+}
+BADGE_CHECKED: dict[str, Any] = {
+    "state": "valid",
+    "licence": LICENCE,
+    "agency_zh": "示范催收有限公司",
+    "certificate": "basic",
+    "issued_at": "2026-11-24T03:00:00.000Z",
+    "expires_at": "2028-11-23T16:00:00.000Z",
+    "as_of": "2026-11-25T03:00:00.000Z",
+}

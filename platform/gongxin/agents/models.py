@@ -55,6 +55,7 @@ class Agent(Base):
         ),
         CheckConstraint("(version = 0) = (state = 'draft')", name="version"),
         Index("ix_agents_agency_id_id", "agency_id", "id"),
+        Index("ix_agents_suspended", "id", postgresql_where=text("state = 'suspended'")),
         Index("ix_agents_valid_until", "valid_until", "id", postgresql_where=text("state in ('granted', 'suspended')")),
     )
     id: Mapped[uuid.UUID] = mapped_column(Uuid)

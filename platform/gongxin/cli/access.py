@@ -180,10 +180,12 @@ def expiring(days: int) -> None:
 @json_option
 @click.option("--use", required=True, type=click.Choice(tuple(registry_keys.USES)))
 @click.option(
-    "--withdraw", is_flag=True, help="旧密钥已泄露：其令牌立即失效 the old key leaked: its tokens stop at once"
+    "--withdraw",
+    is_flag=True,
+    help="旧密钥已泄露：其令牌或工牌立即失效 the old key leaked: its tokens or badges stop at once",
 )
 def rotate(use: str, withdraw: bool) -> None:
-    """轮换登记处签名密钥 A new key signs; a token key stays published until its tokens end, a receipt key for ever."""
+    """轮换登记处签名密钥 A new key signs; a token key stays published until its tokens end, the others for ever."""
     with opened() as (session, config):
         kid = service.rotate_registry_key(session, config, use, withdraw=withdraw)
     tell({"kid": kid, "use": use}, f"{kid}  {use}  现用 live")

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from gongxin import config as configuration
-from gongxin.agents import checks, identities
+from gongxin.agents import identities, public
 
 from .common import Group, json_option, opened, tell
 
@@ -21,7 +21,7 @@ def agents() -> None:
 def check(licence: str) -> None:
     """公开核验 What anyone may know of a licence."""
     with opened() as (session, _):
-        told = checks.public(session, licence)
+        told = public.licence(session, licence)
     tell(told, *(f"{name}  {value}" for name, value in told.items()))
 
 

@@ -30,7 +30,7 @@ _KINDS = (
     " 'fee_cap', 'contract_template', 'contract', 'recovery', 'statement',"
     " 'fund_base', 'fund_run', 'fund_charge', 'fund_objection', 'fund_dunning', 'fund_claim',"
     " 'fund_payment_file', 'fund_day', 'fund_report',"
-    " 'blacklist_act', 'blacklist_vote', 'blacklist_screening', 'blacklist_correction')"
+    " 'blacklist_act', 'blacklist_vote', 'blacklist_screening', 'blacklist_correction', 'badge')"
 )
 
 

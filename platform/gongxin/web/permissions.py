@@ -242,6 +242,17 @@ PERMISSIONS: dict[str, Permission] = {
         _row("filings.move", "agents.write", ROLL_KEEPERS, "sc"),
         _row("agents.check", "agents.check", AGENT_CHECKERS, "scp"),
         _row("agents.public_check", None),
+        _row("agents.check_badge", None),
+        _row("agents.check_photo", None),
+        # badges
+        _row("badges.issue", "agents.write", ROLL_KEEPERS, "scp"),
+        _row("badges.withdraw", "agents.write", ROLL_KEEPERS, "scp"),
+        _row("badges.of_agent", "agents.read", ROLL_READERS, "sp"),
+        _row("badges.card", "agents.read", ROLL_KEEPERS, "sp"),
+        _row("badges.lists", None),
+        _row("badges.list", None),
+        _row("badges.jwks", None),
+        _row("badges.cose_keys", None),
         # the mutual-aid fund
         _row("fund.accounts", "fund.read", OVERSIGHT, "s"),
         _row("fund.open_account", "fund.write", ASSOCIATION, "sc"),

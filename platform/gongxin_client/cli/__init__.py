@@ -3,7 +3,7 @@
 | exit code | 含义 | meaning |
 |---|---|---|
 | 0 | 完成 | done |
-| 1 | 部分行被拒，或查询依据未被接受 | some lines were refused, or a look-up had no ground |
+| 1 | 部分行被拒，依据未被接受，或工牌不可信赖 | some lines were refused, no ground, or a badge not valid |
 | 2 | 用法或输入有误，未发送 | usage or input is wrong; nothing was sent |
 | 3 | 登记处拒绝 | the registry refused |
 | 4 | 连不上或暂不可用 | not reachable, or unavailable |
@@ -12,7 +12,7 @@
 
 import click
 
-from . import agents, asking, cases, changes, evidence, fund, importer, setup, witnessing
+from . import agents, asking, badge, cases, changes, evidence, fund, importer, setup, witnessing
 
 EPILOG = (
     "退出码 Exit codes: 0 完成 done; 1 部分行被拒或依据未被接受 some refused or no ground; 2 输入有误 bad input; "
@@ -29,5 +29,6 @@ def main() -> None:
 for command in (
     *setup.COMMANDS, *agents.COMMANDS, *cases.COMMANDS, *evidence.COMMANDS, *fund.COMMANDS, *changes.COMMANDS,
     *importer.COMMANDS, *asking.COMMANDS, *witnessing.COMMANDS,
+    *badge.COMMANDS,
 ):  # fmt: skip
     main.add_command(command)

@@ -1,6 +1,6 @@
 """What the parts of agents answer over HTTP, a file a part."""
 
-from . import checks, filings, records, register, training, watches
+from . import badges, checks, filings, public, records, register, training, watches
 
 BLUEPRINTS = (
     *filings.BLUEPRINTS,
@@ -9,4 +9,6 @@ BLUEPRINTS = (
     *records.BLUEPRINTS,
     *watches.BLUEPRINTS,
     *checks.BLUEPRINTS,
+    *badges.BLUEPRINTS,
+    *public.BLUEPRINTS,
 )

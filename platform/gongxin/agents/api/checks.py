@@ -4,16 +4,14 @@ from typing import Any
 
 from flask import request
 
-from gongxin.errors import NotFound
 from gongxin.web import guards
-from gongxin.web.blueprint import Answer, Blueprint, Call
+from gongxin.web.blueprint import Blueprint, Call
 
 from .. import checks, examples
 from ..schemas import checks as schemas
 
 blp = Blueprint("agent_checks", url_prefix="/v1/agents", description="核验 Checks of agents")
-public_blp = Blueprint("public_check", url_prefix="/check", description="公开核验 The public check of a licence")
-BLUEPRINTS = (blp, public_blp)
+BLUEPRINTS = (blp,)
 
 
 @blp.operation(
@@ -36,13 +34,3 @@ def check(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     return checks.check(
         call.runtime, call.session, call.caller, purpose=body["purpose"], items=body["items"], body=as_sent
     )
-
-
-@public_blp.operation("agents.public_check", "GET", "/<licence>", answer=schemas.PublicOut, example=examples.PUBLIC)
-def public_check(call: Call, licence: str) -> Answer:
-    """公开核验 What anyone may know of a licence: its state, agency, validity, certificate. Nothing else, and no list.
-
-    A number that is ill written, unknown or not granted answers alike."""
-    if len(licence) > 64:
-        raise NotFound("licence_not_found")
-    return Answer(checks.public(call.session, licence), headers={"Cache-Control": "no-store"})

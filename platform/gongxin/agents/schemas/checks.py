@@ -1,4 +1,4 @@
-"""Checks over the wire, and what the public gets."""
+"""Checks over the wire."""
 
 from marshmallow import Schema, fields, validate
 
@@ -92,15 +92,3 @@ class ChecksOut(Schema):
     fresh_until = fields.String(required=True, metadata=RFC3339)
     answers = fields.List(fields.Nested(CheckOut), required=True)
     receipt = fields.String(required=True)
-
-
-class PublicOut(Schema):
-    licence = fields.String(required=True)
-    state = word(rules.PUBLIC_STATES, required=True)
-    may_work = fields.Boolean(required=True)
-    agency_zh = fields.String(required=True)
-    agency_en = fields.String(required=True, allow_none=True)
-    valid_from = fields.String(required=True, allow_none=True, metadata=DAY_OUT)
-    valid_until = fields.String(required=True, allow_none=True, metadata=DAY_OUT)
-    certificate = word(rules.LEVELS, required=True, allow_none=True)
-    as_of = fields.String(required=True, metadata=RFC3339)
