@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from gongxin.agents import badge_lists
 from gongxin_client import Identifier, Registry, clock
 from gongxin_client.badges import BadgeStore
 from gongxin_client.cli import main
@@ -31,6 +32,12 @@ def agency(live: Live) -> Iterator[Registry]:
 def association(live: Live) -> Iterator[Registry]:
     with live.registry(live.member("association")) as registry:
         yield registry
+
+
+@pytest.fixture(autouse=True)
+def never_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each list is signed anew for whoever asks."""
+    monkeypatch.setattr(badge_lists, "FRESH_SECONDS", -(10**6))
 
 
 def run(*arguments: str) -> tuple[int, dict[str, Any]]:
