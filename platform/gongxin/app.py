@@ -13,6 +13,7 @@ from . import clock, embedded, ids, logs
 from .access import api as access_api
 from .access import service as access_service
 from .agents import api as agents_api
+from .blacklist import api as blacklist_api
 from .cases import api as cases_api
 from .cases.service import placing
 from .config import Config, load
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     *evidence_api.BLUEPRINTS,
     *delivery_api.BLUEPRINTS,
     *agents_api.BLUEPRINTS,
+    *blacklist_api.BLUEPRINTS,
     *fund_api.BLUEPRINTS,
     *fund_bank_api.BLUEPRINTS,
     *income_api.BLUEPRINTS,

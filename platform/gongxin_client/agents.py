@@ -27,7 +27,8 @@ MAX_ITEMS = 1_000
 @dataclass(frozen=True)
 class AgentAnswer:
     """One person of a check. `may_work`: licensed and in force, at an agency in good standing. `blacklist` is never
-    "clear" where nothing was asked: then it is `not_available`. `told` is everything that was answered."""
+    "clear" where nothing was asked: then it is `not_available`; its level, term and statements are in `told`, which
+    is everything that was answered."""
 
     found: bool
     may_work: bool
@@ -91,8 +92,7 @@ class Agents:
         )  # fmt: skip
         evidence = Evidence(profile.registry, body, told, {found.kid: keys[found.kid]})
         return [
-            AgentAnswer(flag(each, "found"), flag(each, "may_work"), each.get("blacklist"), each, evidence)
-            for each in answers
+            AgentAnswer(flag(each, "found"), flag(each, "may_work"), _listed(each), each, evidence) for each in answers
         ]
 
     def public_check(self, licence: str) -> dict[str, Any]:
@@ -194,6 +194,12 @@ class Agents:
 
     def _pages(self, path: str, scope: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         raise NotImplementedError
+
+
+def _listed(answer: Mapping[str, Any]) -> str | None:
+    """The state of the blacklist's part of the answer."""
+    found = answer.get("blacklist")
+    return text(found, "state") if isinstance(found, dict) else None
 
 
 def _number(licence: str) -> str:

@@ -269,7 +269,7 @@ def test_a_bank_checks_before_placing_and_the_answer_is_signed(
     assert third == {"found": False, "may_work": False}
     assert first.keys() == {"found", "may_work", "licence", "agency", "certificates", "record", "blacklist"}
     assert first["record"] == {"grade": "A", "points": 0, "rules_version": 1, "contested": 0, "objections": []}
-    assert first["blacklist"] == "not_available"
+    assert first["blacklist"] == {"state": "not_listed"}
     assert first["agency"]["member_id"] == str(agency.member_id)
     assert (first["licence"]["state"], first["may_work"]) == ("granted", True)
     with transaction(engine) as session:

@@ -68,7 +68,7 @@ def test_from_application_to_check_and_transfer(live: Live, agency: Registry, as
     with live.registry(live.member("bank")) as bank:
         told = bank.check_agents([agent["licence"], PERSON, stranger], purpose="placement")
         assert [(each.found, each.may_work, each.blacklist) for each in told] == [
-            (True, True, "not_available"), (True, True, "not_available"), (False, False, None),
+            (True, True, "not_listed"), (True, True, "not_listed"), (False, False, None),
         ]  # fmt: skip
         with pytest.raises(Refused) as refused:
             bank.check_agents([agent["licence"]], purpose="hiring", consents=["TY-1"])

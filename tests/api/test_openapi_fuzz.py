@@ -21,6 +21,7 @@ from sqlalchemy import Engine
 from gongxin import clock, embedded
 from gongxin.agents.examples import ENTRY
 from gongxin.app import create_app
+from gongxin.blacklist.examples import REPORT
 from gongxin.cli.spec import files
 from gongxin.config import Config
 from gongxin.db import OWNER_ROLE, WEB_ROLE, make_engine, transaction
@@ -165,7 +166,7 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
     )
     agent = ground.ask("agency", "POST", "/v1/agents", json=application())
     record = ground.ask("association", "POST", f"/v1/agents/{agent['agent_id']}/record", json=ENTRY)
-    fund = _fund(ground)
+    fund = _fund(ground) | _matter(ground, str(victim.member_id))
     hook = {"url": "https://hooks.example/known", "types": [NOTE.name]}
     endpoint = ground.ask("bank", "POST", "/v1/webhook-endpoints", json=hook)
     with transaction(engine) as session:  # so that whoever waits for a change has one at once
@@ -188,6 +189,16 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
         "code": "bad_json",
         **dict.fromkeys(("template_id", "contract_id", "recovery_id", "statement_id"), str(uuid.uuid4())),
     }
+
+
+def _matter(ground: Ground, member_id: str) -> dict[str, str]:
+    officers = {"name_zh": "委员会", "officers": ["A1", "A2", "A3"]}
+    committee = ground.ask("association", "POST", "/v1/blacklist/committees", json=officers)
+    report = REPORT | {"subject_kind": "member", "member_id": member_id, "article": "M01"}
+    report |= {name: clock.today_in_china().isoformat() for name in ("occurred_from", "occurred_until")}
+    report.pop("licence")
+    matter = ground.ask("bank", "POST", "/v1/blacklist/matters", json=report)
+    return {"matter_id": matter["matter_id"], "committee_id": committee["committee_id"]}
 
 
 def _fund(ground: Ground) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -25,6 +26,8 @@ DATA_SET = "agent"
 # set it the answer is `not_available`, and so it is for whom it leaves out.
 BlacklistReader = Callable[[Session, Collection[uuid.UUID], Caller], Mapping[uuid.UUID, str]]
 blacklist_reader: BlacklistReader | None = None
+# (session, agent ids, source_id=, at=, today=) → what the caller is told of each: set by the blacklist.
+blacklist_reader: Callable[..., Mapping[uuid.UUID, dict[str, Any]]] | None = None
 
 
 def check(
@@ -46,6 +49,11 @@ def check(
         if blacklist_reader and found
         else {}
     )
+    listed: Mapping[uuid.UUID, dict[str, Any]] = {}
+    if blacklist_reader is not None:
+        listed = blacklist_reader(
+            session, {row["agent_id"] for row in found.values()}, source_id=check_id, at=now, today=today
+        )
     answers = [
         rules.answer(
             found.get(at),
@@ -53,6 +61,7 @@ def check(
             today,
             credit.get(found[at]["agent_id"], ()) if at in found else (),
             listed.get(found[at]["agent_id"], rules.BLACKLIST_UNKNOWN) if at in found else rules.BLACKLIST_UNKNOWN,
+            listed.get(found[at]["agent_id"]) if at in found else None,
         )
         for at in range(len(items))
     ]

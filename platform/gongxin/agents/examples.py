@@ -92,7 +92,7 @@ CHECKED: dict[str, Any] = {
                 {"level": "basic", "issued_on": "2026-11-24", "valid_until": "2028-11-23", "in_force": True}
             ],
             "record": {"grade": "A", "points": 0, "rules_version": 1, "contested": 0, "objections": []},
-            "blacklist": "not_available",
+            "blacklist": {"state": "not_listed"},
         },
         {"found": False, "may_work": False},
     ],

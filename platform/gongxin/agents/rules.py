@@ -317,15 +317,18 @@ def answer(
     today: date,
     entries: Iterable[Mapping[str, Any]] = (),
     blacklist: str = BLACKLIST_UNKNOWN,
+    blacklist: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """One item of a check. An application or a refusal is no licence: to whoever is not told of bars it reads as
-    nothing found."""
+    nothing found, but for an entry of the blacklist, which stands without a licence."""
     wanted = set(fields)
     if row is None or (row["state"] not in PUBLIC_STATES and "bar" not in wanted):
-        return {"found": False, "may_work": False}
+        listed = {"blacklist": dict(blacklist)} if blacklist and blacklist["state"] == "listed" else {}
+        return {"found": False, "may_work": False, **listed}
     told: dict[str, Any] = {
         "found": True,
-        "may_work": may_work(row["state"], row["valid_until"], row["agency_state"], today),
+        "may_work": may_work(row["state"], row["valid_until"], row["agency_state"], today)
+        and not (blacklist and ("stop_until" in blacklist or blacklist.get("level") == "L1")),
         "licence": {
             "number": row["licence_no"],
             "state": shown_state(row["state"], row["valid_until"], today),
@@ -344,6 +347,7 @@ def answer(
         ],
         "record": _credit(list(entries), today),
         "blacklist": blacklist,
+        "blacklist": dict(blacklist or {"state": BLACKLIST_UNKNOWN}),
         "transfer": {"released": row["released"]},
         "bar": {"barred_until": _day(row["barred_until"])},
     }

@@ -1,22 +1,20 @@
 """What follows from an act outside the matter: licences, messages to whoever must hear."""
 
 import uuid
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from gongxin.agents import service as agents
+from gongxin.agents import watches
+from gongxin.delivery import service as delivery
 from gongxin.errors import GongxinError
 from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 
 from . import pack, queries
 from .models import Act, Matter
-
-# Who else watches an agent: set where such watches exist.
-watchers: Callable[[Session, uuid.UUID], list[uuid.UUID]] = lambda _session, _agent_id: []  # noqa: E731
 
 
 def details_of(session: Session, matter: Matter, action: str, today: date) -> dict[str, Any]:
@@ -35,7 +33,7 @@ def _to_tell(session: Session, matter: Matter) -> list[str]:
     else:
         found = [queries.present_agency(session, matter.agent_id)["agency_id"]]
         if matter.level != "watch":
-            found += watchers(session, matter.agent_id)
+            found += [each.member_id for each in watches.watchers(session, matter.agent_id)]
     return sorted({str(each) for each in found})
 
 
@@ -43,7 +41,7 @@ def follow(session: Session, matter: Matter, act: Act, caller: Caller) -> None:
     """After the act stands: an L1 entry suspends the licence and, once it is final, revokes it; an entry that is gone
     gives it back where it still can be."""
     if act.action in {"serve", "vary", "withdraw", "lapse"}:
-        _corrections(session, act)
+        _corrections(session, matter, act)
     if matter.agent_id is None:
         return
     if act.action == "serve" and matter.level == "L1":
@@ -84,8 +82,8 @@ def _was_l1(session: Session, matter: Matter) -> bool:
     return any(each.details.get("act") == "decide" and each.details.get("level") == "L1" for each in served)
 
 
-def _corrections(session: Session, act: Act) -> None:
-    """A leaf for each member that must hear."""
+def _corrections(session: Session, matter: Matter, act: Act) -> None:
+    """A leaf and an event for each member that must hear; the entry itself is read under its correction."""
     made = queries.made_by(session, act.id)
     transparency.append_many(
         session,
@@ -96,3 +94,8 @@ def _corrections(session: Session, act: Act) -> None:
         ],
         leaf_ids=[each.id for each in made],
     )  # fmt: skip
+    for each in made:
+        data = {"correction_id": str(each.id), "number": matter.number, "due_on": each.due_on.isoformat()}
+        more = {} if each.cause == "listed" else {"cause": each.cause}
+        kind = "blacklist.listed" if each.cause == "listed" else "blacklist.corrected"
+        delivery.emit(session, type=kind, object_id=matter.id, data=data | more, to=[each.member_id])

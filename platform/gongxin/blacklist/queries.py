@@ -9,6 +9,7 @@ from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from gongxin.errors import NotFound
+from gongxin.members.models import Member
 
 from .models import Act, Committee, Correction, Listing, Matter, Objection, Recusal, Seat, Told, Vote
 
@@ -199,6 +200,48 @@ def stops(session: Session, agent_ids: Iterable[uuid.UUID], today: date) -> dict
     return {row.agent_id: row.until for row in rows}
 
 
+Asked = tuple[Sequence[int], Sequence[str | None], Sequence[int | None], Sequence[bytes | None]]
+
+
+def screen(
+    session: Session,
+    asked: Asked,
+    *,
+    today: date,
+    source_id: uuid.UUID,
+    at: datetime,
+    client_id: uuid.UUID | None,
+    purpose: str,
+    consent: str,
+    lines: int,
+) -> list[Mapping[str, Any]]:
+    """The entries in force of whoever was asked about, by place; the record of the screening, and who was told."""
+    places, numbers, epochs, keys = asked
+    rows = session.execute(
+        text(
+            "select * from blacklist_screen(cast(:places as integer[]), cast(:numbers as text[]),"
+            " cast(:epochs as integer[]), cast(:keys as bytea[]), :today, :source, :at, :client, :purpose, :consent,"
+            " :lines)"
+        ),
+        {"places": places, "numbers": numbers, "epochs": epochs, "keys": keys, "today": today, "source": source_id,
+         "at": at, "client": client_id, "purpose": purpose, "consent": consent, "lines": lines},
+    )  # fmt: skip
+    return [dict(row) for row in rows.mappings()]
+
+
+def screen_stops(session: Session, asked: Asked, today: date) -> dict[int, date]:
+    """Interim stops among whoever was asked about, by place."""
+    places, numbers, epochs, keys = asked
+    rows = session.execute(
+        text(
+            "select * from blacklist_screen_stops(cast(:places as integer[]), cast(:numbers as text[]),"
+            " cast(:epochs as integer[]), cast(:keys as bytea[]), :today)"
+        ),
+        {"places": places, "numbers": numbers, "epochs": epochs, "keys": keys, "today": today},
+    )
+    return {row.place: row.until for row in rows}
+
+
 # --- reports of one member ------------------------------------------------------------------------------------------
 
 
@@ -279,3 +322,67 @@ def made_by(session: Session, act_id: uuid.UUID) -> Sequence[Correction]:
 
 def told(session: Session, matter_id: uuid.UUID) -> Sequence[Told]:
     return session.scalars(select(Told).where(Told.matter_id == matter_id).order_by(Told.told_at)).all()
+
+
+# --- statistics and the public list ---------------------------------------------------------------------------------
+
+
+def _counts(session: Session, sql: str) -> dict[str, int]:
+    return {row[0]: int(row[1]) for row in session.execute(text(sql))}
+
+
+def by_state(session: Session) -> dict[str, int]:
+    return _counts(
+        session, "select state, count(*) from blacklist_matters where state <> 'draft' group by 1 order by 1"
+    )
+
+
+def by_level(session: Session) -> dict[str, int]:
+    """Decided matters by what was decided."""
+    return _counts(
+        session, "select level, count(*) from blacklist_matters where level is not null group by 1 order by 1"
+    )
+
+
+def appeals(session: Session) -> dict[str, int]:
+    """How appeals ended."""
+    return _counts(
+        session,
+        "select state, count(*) from blacklist_acts where previous = 'appealed' and state in ('upheld', 'varied',"
+        " 'withdrawn') group by 1 order by 1",
+    )
+
+
+def hours_in_state(session: Session) -> dict[str, int]:
+    """Whole hours that matters spent in a state before they left it, on average."""
+    return _counts(
+        session,
+        "select state, floor(avg(extract(epoch from left_at - at)) / 3600) from (select state, at, lead(at) over"
+        " (partition by matter_id order by version) as left_at, lead(state) over (partition by matter_id order by"
+        " version) as following from blacklist_acts) a where left_at is not null and following <> state"
+        " group by 1 order by 1",
+    )
+
+
+def correction_counts(session: Session, today: date) -> dict[str, int]:
+    row = session.execute(
+        text(
+            "select count(*), count(acknowledged_at),"
+            " count(*) filter (where acknowledged_at is null and due_on < :today)"
+            " from blacklist_corrections"
+        ),
+        {"today": today},
+    ).one()
+    return {"made": row[0], "acknowledged": row[1], "overdue": row[2]}
+
+
+def organisations(session: Session) -> list[tuple[Listing, str, str | None, str]]:
+    """Entries of organisations that anyone may see, with the names of the directory."""
+    rows = session.execute(
+        select(Listing, Member.name_zh, Member.name_en, Member.uscc)
+        .join(Member, Member.id == Listing.member_id)
+        .where(Listing.member_id.is_not(None), Listing.level != "watch")
+        .order_by(Listing.changed_at.desc(), Listing.matter_id)
+        .limit(10_000)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in rows]

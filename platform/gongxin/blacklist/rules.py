@@ -399,7 +399,7 @@ def answer(row: Mapping[str, Any] | None, *, insider: bool) -> dict[str, Any]:
         "ends_on": row["ends_on"].isoformat(),
         "ground": row["severity"],
         "number": row["number"],
-        "reply": row["reply"],
+        "statements": row["statements"],
     }
     if row["level"] == "watch":
         return {"state": "watch", **told}

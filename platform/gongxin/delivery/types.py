@@ -35,6 +35,11 @@ TYPES: dict[str, EventType] = {
         # agents
         _row("agent.changed", "agents.check", "所关注催收员的状态有变", "a watched agent's state changed",
              "agent_id", "licence", "state", "what", "effective_on", "watch_id"),
+        # blacklist: what is told is that there is something to read under /v1/blacklist/corrections
+        _row("blacklist.listed", "blacklist.read", "新列入，请处理并反馈", "a new entry: act on it and report back",
+             "correction_id", "number", "due_on", acknowledged=True),
+        _row("blacklist.corrected", "blacklist.read", "已告知的列入有更正", "an entry you were told of was corrected",
+             "correction_id", "number", "cause", "due_on", acknowledged=True),
     )
 }  # fmt: skip
 

@@ -70,6 +70,26 @@ class CreditOut(Schema):
     objections = fields.List(fields.Nested(ContestedOut), required=True)
 
 
+class SaidOut(Schema):
+    kind = fields.String(required=True)
+    said = fields.String(required=True)
+
+
+class BlacklistOut(Schema):
+    """`watch` to the association and the employer alone; `stop_until`: an interim stop. What the person said to it goes
+    with the entry. `not_available` and `stale` are no answer: never read either as clear."""
+
+    state = word(("not_listed", "listed", "watch", "stale", rules.BLACKLIST_UNKNOWN), required=True)
+    level = word(("L1", "L2", "L3"))
+    ground = word(("S1", "S2", "S3"))
+    number = fields.String()
+    begins_on = fields.String(metadata=DAY_OUT)
+    ends_on = fields.String(metadata=DAY_OUT)
+    contested = fields.Boolean()
+    statements = fields.List(fields.Nested(SaidOut))
+    stop_until = fields.String(metadata=DAY_OUT)
+
+
 class CheckOut(Schema):
     """`found` false: no licence under that number or key. What is not for this purpose is left out."""
 
@@ -80,6 +100,7 @@ class CheckOut(Schema):
     certificates = fields.List(fields.Nested(HeldOut))
     record = fields.Nested(CreditOut)
     blacklist = pattern("^[a-z0-9_]{1,32}$")
+    blacklist = fields.Nested(BlacklistOut)
     transfer = fields.Nested(TransferOut)
     bar = fields.Nested(BarOut)
 

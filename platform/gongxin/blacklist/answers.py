@@ -1,0 +1,183 @@
+"""What members are told of an agent: in the one check, and in a screening; whoever is told has a row that says so."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from gongxin import clock, ids
+from gongxin.agents import checks
+from gongxin.disclosure import receipts
+from gongxin.errors import Forbidden, GongxinError, bad_field
+from gongxin.subjects import rules as subject_rules
+from gongxin.subjects import service as subjects
+from gongxin.transparency import service as transparency
+from gongxin.web import ndjson
+from gongxin.web.caller import Caller
+from gongxin.web.runtime import Runtime
+from gongxin_wire import licences, screenings
+from gongxin_wire.canonical import b64u, canonical
+from gongxin_wire.identifiers import IdentifierError
+
+from . import pack, queries, rules
+
+PURPOSES = ("hire", "staff")
+_NOT_LISTED = {"state": "not_listed"}
+_MALFORMED = {"state": "invalid", "code": "bad_line"}
+
+
+def read_for_check(
+    session: Session, agent_ids: Iterable[uuid.UUID], *, source_id: uuid.UUID, at: datetime, today: date
+) -> dict[uuid.UUID, dict[str, Any]]:
+    """The state of each agent for the caller of this transaction, told under the check's id."""
+    wanted = list(agent_ids)
+    found = strongest(queries.entries(session, wanted, today=today, source_id=source_id, at=at), "agent_id")
+    stops = queries.stops(session, wanted, today)
+    return {agent_id: _answer(found.get(agent_id), stops.get(agent_id)) for agent_id in wanted}
+
+
+def register() -> None:
+    """From here on checks of agents answer with the blacklist."""
+    checks.blacklist_reader = read_for_check
+
+
+def screen(
+    runtime: Runtime,
+    session: Session,
+    caller: Caller,
+    *,
+    purpose: str,
+    consent: str,
+    lines: Sequence[bytes],
+    body: bytes,
+) -> dict[str, Any]:
+    """The answer to a batch: a state for each line in its order, one root, one receipt. A line that cannot be read is
+    answered as such and stands in the tree like the others."""
+    if caller.member_id is None:
+        raise Forbidden
+    now, today, screening_id = clock.now(), clock.today_in_china(), ids.new_id()
+    answers: list[Any] = [_NOT_LISTED] * len(lines)
+    asked = _asked(runtime, lines, answers)
+    told = queries.screen(
+        session, asked, today=today, source_id=screening_id, at=now, client_id=caller.client_id, purpose=purpose,
+        consent=consent, lines=len(lines),
+    )  # fmt: skip
+    stops = queries.screen_stops(session, asked, today)
+    found = strongest(told, "place")
+    for place in found.keys() | stops.keys():
+        answers[place] = _answer(found.get(place), stops.get(place))
+    seed = os.urandom(screenings.SEED_BYTES)
+    encoded = [screenings.NOT_LISTED if each is _NOT_LISTED else canonical(each) for each in answers]
+    root = screenings.root(screenings.hashes(seed, lines, encoded))
+    question = {"consent": consent, "lines": _digest(body), "purpose": f"screening_{purpose}"}
+    summary = [{"count": len(lines), "root": b64u(root)}]
+    return {
+        "screening_id": str(screening_id),
+        "purpose": f"screening_{purpose}",
+        "as_of": receipts.moment(now),
+        "fresh_until": receipts.moment(now + timedelta(seconds=runtime.config.answer_max_age_seconds)),
+        "rules_version": pack.pack()["version"],
+        "question": question,
+        "summary": summary,
+        "seed": b64u(seed),
+        "states": answers,
+        "receipt": _sign(runtime, session, caller.member_id, screening_id, question, summary, now),
+    }
+
+
+def strongest(rows: Iterable[Mapping[str, Any]], by: str) -> dict[Any, Mapping[str, Any]]:
+    """Of several entries in force the gravest, of equals the one that ends last."""
+    found: dict[Any, Mapping[str, Any]] = {}
+    for row in rows:
+        held = found.get(row[by])
+        if row["level"] == "watch" and not row["insider"]:
+            continue
+        rank = (-pack.LEVELS.index(row["level"]), row["ends_on"])
+        if held is None or rank > (-pack.LEVELS.index(held["level"]), held["ends_on"]):
+            found[row[by]] = row
+    return found
+
+
+def _answer(row: Mapping[str, Any] | None, stop_until: date | None) -> dict[str, Any]:
+    told = rules.answer(row, insider=row is not None and row["insider"])
+    return told | ({"stop_until": stop_until.isoformat()} if stop_until else {})
+
+
+def _asked(
+    runtime: Runtime, lines: Sequence[bytes], answers: list[Any]
+) -> tuple[list[int], list[str | None], list[int | None], list[bytes | None]]:
+    """The question's columns: place, and licence or epoch and key. A bad line is answered in place."""
+    config = runtime.config
+    accepted = subject_rules.accepted(subjects.open_epochs(runtime, "agent"))
+    places: list[int] = []
+    numbers: list[str | None] = []
+    epochs: list[int | None] = []
+    keys: list[bytes | None] = []
+    for at, line in enumerate(lines):
+        try:
+            value = ndjson.parse(line, config.max_json_depth)
+            if type(value) is not dict or len(value) != 1:
+                raise bad_field("", "licence 与 subject 恰给其一", "Give exactly one of licence and subject")
+            if "subject" in value:
+                for epoch, token in subject_rules.check_subject(value["subject"], accepted):
+                    places.append(at)
+                    numbers.append(None)
+                    epochs.append(epoch)
+                    keys.append(subjects.subject_key(config, "agent", epoch, token))
+            else:
+                numbers.append(licences.check_licence(str(value["licence"])))
+                places.append(at)
+                epochs.append(None)
+                keys.append(None)
+        except (GongxinError, IdentifierError) as fault:
+            answers[at] = {"state": "invalid", "code": fault.code}
+        except KeyError:
+            answers[at] = _MALFORMED
+    return places, numbers, epochs, keys
+
+
+def _digest(body: bytes) -> str:
+    return b64u(hashlib.sha256(body).digest())
+
+
+def _sign(
+    runtime: Runtime,
+    session: Session,
+    member_id: uuid.UUID,
+    screening_id: uuid.UUID,
+    question: dict[str, Any],
+    summary: list[dict[str, Any]],
+    now: datetime,
+) -> str:
+    digest = hashlib.sha256(canonical(question)).digest()
+    answer = receipts.canonical(summary)
+    leaf = transparency.append(
+        session,
+        kind="blacklist_screening",
+        record={
+            "answer": b64u(hashlib.sha256(answer).digest()),
+            "asked_at": receipts.moment(now),
+            "member_id": str(member_id),
+            "purpose": question["purpose"],
+            "question": b64u(digest),
+            "screening_id": str(screening_id),
+        },
+        leaf_id=screening_id,
+        owner=member_id,
+    )
+    return receipts.sign(
+        runtime,
+        member_id=member_id,
+        lookup_id=screening_id,
+        purpose=question["purpose"],
+        question=digest,
+        answer=answer,
+        asked_at=now,
+        fresh_until=now + timedelta(seconds=runtime.config.answer_max_age_seconds),
+        policy_version=pack.pack()["version"],
+        leaf=leaf,
+    )
