@@ -4,6 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields, validate
 
+from gongxin.agents.schemas.checks import SaidOut
 from gongxin.agents.schemas.fields import (
     DAY_OUT,
     REFERENCE,
@@ -16,8 +17,6 @@ from gongxin.agents.schemas.fields import (
     text,
     word,
 )
-
-from gongxin.agents.schemas.checks import SaidOut
 
 from . import pack, records, rules
 from .answers import PURPOSES
