@@ -8,8 +8,10 @@ import pytest
 from sqlalchemy import Engine
 
 from gongxin import clock
+from gongxin.access import service as access
 from gongxin.blacklist import examples
 from gongxin.config import Config
+from gongxin.db import transaction
 from gongxin.web.caller import Caller
 from gongxin_client import receipts as verifier
 from gongxin_wire import merkle, screenings
@@ -142,7 +144,9 @@ def test_the_listed_side_reads_and_prints_its_file(house: House, people: dict[st
     assert answered.json["outcome"] == "rejected"
 
 
-def test_a_screening_is_one_receipt_and_a_proof_for_each_line(house: House, people: dict[str, Any]) -> None:
+def test_a_screening_is_one_receipt_and_a_proof_for_each_line(
+    house: House, people: dict[str, Any], engine: Engine
+) -> None:
     listed(house, people)
     lines = [
         json.dumps({"subject": [{"epoch": 1, "token": people["token"]}]}).encode(),
@@ -156,9 +160,8 @@ def test_a_screening_is_one_receipt_and_a_proof_for_each_line(house: House, peop
     assert answer.status_code == 200, answer.text
     told = answer.json
     assert [each["state"] for each in told["states"]][::2] == ["listed", "not_listed"]
-    keys = {
-        key["kid"]: key["x"] for key in house.call("GET", "/oauth/jwks").json["keys"] if key.get("crv") == "Ed25519"
-    }
+    with transaction(engine) as session:
+        keys = verifier.read_jwks(access.public_jwks(session, use="receipt"))
     found = verifier.verify(
         told["receipt"], question=told["question"], answers=told["summary"], keys=keys, issuer="http://localhost",
         now=clock.now(), member_id=str(people["agency"].member_id), purpose="screening_hire",

@@ -198,7 +198,8 @@ def _matter(ground: Ground, member_id: str) -> dict[str, str]:
     report |= {name: clock.today_in_china().isoformat() for name in ("occurred_from", "occurred_until")}
     report.pop("licence")
     matter = ground.ask("bank", "POST", "/v1/blacklist/matters", json=report)
-    return {"matter_id": matter["matter_id"], "committee_id": committee["committee_id"]}
+    made = {"matter_id": matter["matter_id"], "committee_id": committee["committee_id"]}
+    return made | {"objection_id": made["matter_id"], "correction_id": made["matter_id"]}
 
 
 def _fund(ground: Ground) -> dict[str, str]:

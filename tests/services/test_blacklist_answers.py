@@ -168,7 +168,8 @@ def test_a_listing_withdrawn_while_it_is_screened_is_corrected_or_not_told(
     """The withdrawal waits for the screening that has read the entry, and then finds that it was told."""
     with transaction(engine) as opened:
         subjects.ensure_epochs(opened, config)
-    world = next(iter(build(owner_engine, config)))
+    worlds = build(owner_engine, config)
+    world = next(worlds)
     with committed_bench(engine, config, world) as bench:
         matter = bench.listed()
         bench.act(matter, "draft", "D1", act="withdraw")
@@ -201,7 +202,8 @@ def test_of_two_members_who_decide_at_once_one_is_told_no(engine: Engine, owner_
 
     with transaction(engine) as opened:
         subjects.ensure_epochs(opened, config)
-    world = next(iter(build(owner_engine, config)))
+    worlds = build(owner_engine, config)
+    world = next(worlds)
     with committed_bench(engine, config, world) as bench:
         matter = bench.deliberating()
         bench.act(matter, "draft", "C1", act="decide", level="L3", months=3)
