@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -24,10 +23,9 @@ from .models import AgentCheck
 DATA_SET = "agent"
 # What the blacklist says of these people to this asker, by agent; set as the application is put together. While nobody
 # set it the answer is `not_available`, and so it is for whom it leaves out.
-BlacklistReader = Callable[[Session, Collection[uuid.UUID], Caller], Mapping[uuid.UUID, str]]
+# Whoever is told has a row of the blacklist's own that says so, under the check's id.
+BlacklistReader = Callable[..., Mapping[uuid.UUID, Mapping[str, Any]]]
 blacklist_reader: BlacklistReader | None = None
-# (session, agent ids, source_id=, at=, today=) → what the caller is told of each: set by the blacklist.
-blacklist_reader: Callable[..., Mapping[uuid.UUID, dict[str, Any]]] | None = None
 
 
 def check(
@@ -44,23 +42,16 @@ def check(
     check_id, now, today = ids.new_id(), clock.now(), clock.today_in_china()
     found = queries.standing(session, asked)
     credit = queries.credit(session, {row["agent_id"] for row in found.values()})
-    listed = (
-        blacklist_reader(session, {row["agent_id"] for row in found.values()}, caller)
-        if blacklist_reader and found
-        else {}
-    )
-    listed: Mapping[uuid.UUID, dict[str, Any]] = {}
-    if blacklist_reader is not None:
-        listed = blacklist_reader(
-            session, {row["agent_id"] for row in found.values()}, source_id=check_id, at=now, today=today
-        )
+    people = {row["agent_id"] for row in found.values()}
+    listed: Mapping[uuid.UUID, Mapping[str, Any]] = {}
+    if blacklist_reader is not None and people:
+        listed = blacklist_reader(session, people, source_id=check_id, at=now, today=today)
     answers = [
         rules.answer(
             found.get(at),
             fields,
             today,
             credit.get(found[at]["agent_id"], ()) if at in found else (),
-            listed.get(found[at]["agent_id"], rules.BLACKLIST_UNKNOWN) if at in found else rules.BLACKLIST_UNKNOWN,
             listed.get(found[at]["agent_id"]) if at in found else None,
         )
         for at in range(len(items))

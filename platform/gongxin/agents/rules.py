@@ -316,7 +316,6 @@ def answer(
     fields: Iterable[str],
     today: date,
     entries: Iterable[Mapping[str, Any]] = (),
-    blacklist: str = BLACKLIST_UNKNOWN,
     blacklist: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """One item of a check. An application or a refusal is no licence: to whoever is not told of bars it reads as
@@ -346,7 +345,6 @@ def answer(
             for each in row["certificates"]
         ],
         "record": _credit(list(entries), today),
-        "blacklist": blacklist,
         "blacklist": dict(blacklist or {"state": BLACKLIST_UNKNOWN}),
         "transfer": {"released": row["released"]},
         "bar": {"barred_until": _day(row["barred_until"])},

@@ -329,6 +329,11 @@ def _served(changed: Matter, before: Matter, act: Act, today: date) -> Matter:
     return replace(changed, begins_on=today, ends_on=ends, appeal_until=due("appeal", act.served_on), stop_until=None)
 
 
+def _appealed(changed: Matter, _before: Matter, _act: Act, _today: date) -> Matter:
+    """What the first committee had drafted meanwhile, and the votes on it, are not the appeal's."""
+    return replace(changed, draft=None, votes={})
+
+
 def _settled(changed: Matter, before: Matter, act: Act, _today: date) -> Matter:
     changed = replace(changed, draft=None, votes={}, stop_until=None)
     if act.action != "vary":
@@ -367,6 +372,7 @@ _EFFECTS = {
     "draft": _drafted,
     "decide": _decided,
     "serve": _served,
+    "appeal": _appealed,
     "uphold": _settled,
     "vary": _settled,
     "withdraw": _settled,

@@ -253,7 +253,7 @@ def snapshot(session: Session, matter: Matter) -> rules.Matter:
     cast = queries.votes(session, matter.id)
     drafted = queries.find_act(session, matter.draft_id)
     draft = None
-    if drafted is not None:
+    if drafted is not None and drafted.previous == matter.state:
         told = drafted.details
         draft = rules.Draft(
             told["act"], drafted.officer or "", told["level"], told["months"], told["severity"], panel

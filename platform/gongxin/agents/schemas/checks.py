@@ -99,7 +99,6 @@ class CheckOut(Schema):
     agency = fields.Nested(AgencyOut)
     certificates = fields.List(fields.Nested(HeldOut))
     record = fields.Nested(CreditOut)
-    blacklist = pattern("^[a-z0-9_]{1,32}$")
     blacklist = fields.Nested(BlacklistOut)
     transfer = fields.Nested(TransferOut)
     bar = fields.Nested(BarOut)
