@@ -98,7 +98,9 @@ def play(chance: random.Random, length: int = 40) -> History:
     found.act("report", by=rules.MEMBER, said="x")
     for _ in range(length):
         roll, draft = chance.random(), found.matter.draft
-        if roll < 0.06:
+        if found.matter.state in rules.IN_FORCE and roll > 0.95:
+            found.today += timedelta(days=200)
+        elif roll < 0.06:
             found.today += timedelta(days=chance.choice((1, 1, 2, 5, 16, 40, 120)))
         elif roll < 0.16:
             found.ask(chance.choice(MEMBERS))
