@@ -26,8 +26,8 @@ from .db import make_engine
 from .delivery import api as delivery_api
 from .disclosure import api as disclosure_api
 from .evidence import api as evidence_api
-from .fund.claims import api as claims_api
 from .fund.bank import api as fund_bank_api
+from .fund.claims import api as claims_api
 from .fund.income import api as income_api
 from .fund.income import service as income
 from .fund.ledger import api as fund_api
