@@ -13,6 +13,8 @@ from .db import db
 from .delivery import delivery
 from .disclosure import policy
 from .fund_office import fund
+from .fund import fund
+from .fund_bank import bank as fund_bank
 from .log import log
 from .members import members
 from .serve import serve, worker
@@ -32,4 +34,5 @@ for command in (
     accounts, agents, clients, db, delivery, epochs, fund, keys, log, members, policy, serve, spec, worker,
 ):  # fmt: skip
     main.add_command(command)
+fund.add_command(fund_bank)
 log.add_command(stamp)
