@@ -12,9 +12,8 @@ from .agents import agents
 from .db import db
 from .delivery import delivery
 from .disclosure import policy
-from .fund_office import fund
-from .fund import fund
 from .fund_bank import bank as fund_bank
+from .fund_office import fund
 from .log import log
 from .members import members
 from .serve import serve, worker
