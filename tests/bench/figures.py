@@ -18,7 +18,7 @@ from gongxin_wire.voprf import oprf
 from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
-from . import agents, delivery, hashing, importing, ledger, load, log_figures
+from . import badging, agents, delivery, hashing, importing, ledger, load, log_figures
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -391,6 +391,7 @@ FIGURES = (
     ),
     Figure("fund_audit", "1,000,000 postings audited / read by raw SQL", 0.3, ledger.fund_audit),
     Figure("token", "token requests with private_key_jwt and DPoP / a bare WSGI answer", 0.06, token),
+    Figure("badge_verify", "badges verified over bare EdDSA verifications", 0.7, lambda _world: badging.ratio()),
     Figure(
         "grade_recompute",
         "100,000 agents graded in one pass, streamed / the same SQL by hand; under 300 MB",
