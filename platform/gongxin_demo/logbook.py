@@ -1,5 +1,7 @@
 """The log of the day: two members cosign it, an authority stamps it, and one receipt is proven to stand in it."""
 
+import hashlib
+import shutil
 import time
 from collections.abc import Callable
 from functools import partial
@@ -8,13 +10,16 @@ from pathlib import Path
 import httpx
 
 from gongxin import clock
-from gongxin_client import VerificationFailed, keys, proofs
-from gongxin_client.heads import Store
+from gongxin.config import load
+from gongxin.db import make_engine, transaction
+from gongxin.transparency import keys as log_keys
+from gongxin_client import Registry, VerificationFailed, keys, proofs
+from gongxin_client.heads import Head, SplitView, Store
 from gongxin_client.witness import Round, Witness
 from gongxin_wire import notes, stamps
 
 from .day import Day, Kept
-from .screen import Said, expect
+from .screen import Said, StepFailed, expect
 
 QUORUM = 2
 _WAIT_SECONDS = 15.0
@@ -58,6 +63,61 @@ def _check_both_signed(day: Day, says: Said, last: Round) -> None:
     says("公开的检查点带有两家签名：", "the public checkpoint bears both signatures:")
     for name in signed_by:
         says(f"· {name}")
+
+
+class Misled(Registry):
+    """What a member's software sees where somebody with the log's own key shows it another history."""
+
+    forged = ""
+
+    def head(self, path: str = "/log/checkpoint") -> Head:
+        return self.open_head(self.forged)
+
+
+def a_split_view_is_refused(day: Day) -> None:
+    """With a copy of the court's memory, so that the court itself witnesses on."""
+    folder = _folder(day, "court-1")
+    rehearsal = folder / f"split-{day.town.cast.day}"
+    rehearsal.mkdir(exist_ok=True)
+    shutil.copy(folder / "witness.json", rehearsal / "witness.json")
+    misled = Misled(day.software["court-1"].profile)
+    with misled:
+        witness = Witness(misled, keys.load(folder / "witness.pem"), Store(rehearsal / "witness.json"))
+        with day.screen.step(day.name("court-1"), "被出示另一份历史", "is shown another history") as says:
+            misled.forged = _another_history(day)
+            says(
+                "同样大小、由日志自己的密钥签名、根不同", "of the same size, signed by the log's own key, another root"
+            )
+            split = _refused_split(witness)
+            says(f"拒绝签名：{split.code}", "it does not sign")
+            expect(split.reported and split.evidence is not None, "未上报", "it was not reported")
+            says("证据已保存并上报登记处", "the evidence is kept, and reported to the registry")
+            code = refusal(witness.once)
+            expect(code == "witness_halted", f"应已停止见证，得到 {code}", "it witnesses on")
+            says("在有人查明之前不再签名", "and it signs nothing more until a person has looked")
+
+
+def _refused_split(witness: Witness) -> SplitView:
+    try:
+        witness.once()
+    except SplitView as split:
+        return split
+    raise StepFailed("两份历史竟都签了", "both histories were signed")
+
+
+def _another_history(day: Day) -> str:
+    """As only who holds the log's private key could sign it."""
+    config = load(day.town.registry.environ)
+    engine = make_engine(config.database_url, pool_size=1)
+    try:
+        with transaction(engine) as session:
+            key = log_keys.ensure(session, config)
+            private = log_keys.private_key(config, key)
+    finally:
+        engine.dispose()
+    size = day.software["court-1"].head().size
+    text = notes.Checkpoint(key.origin, size, hashlib.sha256(b"another history").digest()).text
+    return str(notes.Note(text, (notes.sign(text, key.origin, private),)))
 
 
 def settled(day: Day) -> None:
@@ -151,4 +211,4 @@ def _folder(day: Day, slug: str) -> Path:
     return day.town.members[slug].profile.parent
 
 
-ACTS = (members_cosign, the_day_is_stamped, a_receipt_is_proven)
+ACTS = (members_cosign, a_split_view_is_refused, the_day_is_stamped, a_receipt_is_proven)
