@@ -26,6 +26,7 @@ from .db import make_engine
 from .delivery import api as delivery_api
 from .disclosure import api as disclosure_api
 from .evidence import api as evidence_api
+from .evidence import api_batches as evidence_batches_api
 from .fund.bank import api as fund_bank_api
 from .fund.claims import api as claims_api
 from .fund.income import api as income_api
@@ -50,6 +51,7 @@ BLUEPRINTS = (
     *disclosure_api.BLUEPRINTS,
     *evidence_api.BLUEPRINTS,
     *delivery_api.BLUEPRINTS,
+    *evidence_batches_api.BLUEPRINTS,
     *agents_api.BLUEPRINTS,
     *blacklist_api.BLUEPRINTS,
     *fund_api.BLUEPRINTS,

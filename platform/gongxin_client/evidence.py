@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from gongxin_wire.canonical import unb64u
+from gongxin_wire.evidence import batch_proof
 
 from .auth import Connection, new_key
-from .errors import Refused
+from .errors import BadInput, Refused
 from .evidencing.hashing import Fingerprint
 from .http import lines_of, problem_of, unreadable
 from .shapes import day, flag, items, moment, optional, text, whole
@@ -113,6 +114,44 @@ class Batch:
         return cls(
             text(body, "batch_id"), text(body, "kind"), text(body, "root"), whole(body, "count"),
             optional(body, "label"), moment(text(body, "registered_at")),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """A file of a batch, and the path that shows it: made from the list, which its owner keeps."""
+
+    sha256: str
+    index: int
+    path: tuple[str, ...]
+
+    @classmethod
+    def find(cls, fingerprints: Sequence[str], sha256: str) -> "BatchItem":
+        """Raises BadInput where the list does not have the file."""
+        if sha256 not in fingerprints:
+            raise BadInput("not_in_the_list", "清单中没有这个文件", "The list does not have this file")
+        at = fingerprints.index(sha256)
+        path = batch_proof([bytes.fromhex(each) for each in fingerprints], at)
+        return cls(sha256, at, tuple(each.hex() for each in path))
+
+
+@dataclass(frozen=True, slots=True)
+class BatchState:
+    """How a batch stands, or a file of it (`item`, its SHA-256), as of `version`."""
+
+    batch_id: str
+    item: str | None
+    version: int
+    held: bool
+    destroyed_at: datetime | None
+    custody_head: str
+    items_held: int
+
+    @classmethod
+    def read(cls, body: Mapping[str, Any]) -> "BatchState":
+        return cls(
+            text(body, "batch_id"), optional(body, "item"), whole(body, "version"), flag(body, "held"),
+            _moment(body, "destroyed_at"), text(body, "custody_head"), whole(body, "items_held"),
         )  # fmt: skip
 
 
@@ -221,6 +260,43 @@ class EvidenceCalls:
         if len(found) != 1:
             raise unreadable()
         return found[0]
+
+    def batch_state(self, batch_id: str, item: str | None = None) -> BatchState:
+        """How a batch stands, or the file of it with this SHA-256; what its next event needs."""
+        query = {"item": item} if item else None
+        return BatchState.read(self._evidence("GET", f"/batches/{_part(batch_id)}/state", query=query))
+
+    def batch_custody(self, batch_id: str, item: str | None = None) -> list[dict[str, Any]]:
+        """The chain of a batch, or of one file of it; `gongxin_wire.evidence.check_batch_chain` follows it."""
+        query = {"item": item} if item else None
+        return items(self._evidence("GET", f"/batches/{_part(batch_id)}/custody", query=query), "items")
+
+    def record_batch_custody(
+        self,
+        state: BatchState,
+        event: str,
+        *,
+        file: BatchItem | None = None,
+        to: str | None = None,
+        basis: str | None = None,
+        at: datetime | None = None,
+    ) -> BatchState:
+        """The next event of a batch, or of `file` of it: moved, disclosed, destroyed; only if nothing else was recorded
+        since (else Refused, 412)."""
+        body = {"event": event, "to": to, "basis": basis, "at": at.isoformat() if at else None}
+        return self._change_batch(state, file, "custody", body)
+
+    def hold_batch(self, state: BatchState, action: str, basis: str, *, file: BatchItem | None = None) -> BatchState:
+        """A legal hold on a batch, or on `file` of it: place or release."""
+        return self._change_batch(state, file, "hold", {"action": action, "basis": basis})
+
+    def _change_batch(self, state: BatchState, file: BatchItem | None, what: str, body: dict[str, Any]) -> BatchState:
+        given = {name: value for name, value in body.items() if value is not None}
+        if file is not None:
+            given["item"] = {"sha256": file.sha256, "index": file.index, "path": list(file.path)}
+        path = f"/batches/{_part(state.batch_id)}/{what}"
+        answer = self._evidence("POST", path, json_body=given, key=new_key(), if_match=f'"{state.version}"')
+        return BatchState.read(answer)
 
     def evidence_batches(self) -> Iterator[Batch]:
         """Our own batches, in the order of registration."""

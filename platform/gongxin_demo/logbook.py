@@ -108,7 +108,7 @@ def _refused_split(witness: Witness) -> SplitView:
 def _another_history(day: Day) -> str:
     """As only who holds the log's private key could sign it."""
     config = load(day.town.registry.environ)
-    engine = make_engine(config.database_url, pool_size=1)
+    engine = make_engine(day.town.owner_url, pool_size=1)
     try:
         with transaction(engine) as session:
             key = log_keys.ensure(session, config)

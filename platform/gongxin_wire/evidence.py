@@ -18,6 +18,8 @@ KINDS = ("recording", "letter", "photograph", "contract", "other")
 CUSTODY = ("created", "moved", "disclosed", "destroyed", "held", "released")
 CUSTODY_DOMAIN = b"gongxin custody 1\n"
 CUSTODY_FIELDS = ("at", "basis", "event", "evidence_id", "member_id", "position", "previous", "recorded_at", "to", "v")
+BATCH_CUSTODY_FIELDS = ("at", "basis", "batch_id", "event", "item", "member_id", "position", "previous", "recorded_at",
+                        "to", "v")  # fmt: skip
 MAX_BATCH = 100_000
 MAX_SIZE = 2**53 - 1
 MEDIA_TYPE = "[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}"
@@ -35,6 +37,15 @@ def custody_digest(event: Mapping[str, Any]) -> bytes:
         record = {name: event[name] for name in CUSTODY_FIELDS}
     except KeyError as fault:
         raise ValueError("not an event of custody") from fault
+    return hashlib.sha256(CUSTODY_DOMAIN + canonical(record)).digest()
+
+
+def batch_custody_digest(event: Mapping[str, Any]) -> bytes:
+    """The same for an event of a batch, or of one file of it (`item`, its SHA-256). Raises ValueError."""
+    try:
+        record = {name: event[name] for name in BATCH_CUSTODY_FIELDS}
+    except KeyError as fault:
+        raise ValueError("not an event of a batch's custody") from fault
     return hashlib.sha256(CUSTODY_DOMAIN + canonical(record)).digest()
 
 
@@ -60,6 +71,30 @@ def check_chain(events: Sequence[Mapping[str, Any]], evidence_id: str, member_id
             raise BrokenChain(at, "order")
         try:
             found = custody_digest(event).hex()
+        except ValueError as fault:
+            raise BrokenChain(at, "digest") from fault
+        if event.get("digest") != found:
+            raise BrokenChain(at, "digest")
+        previous, gone = found, event["event"] == "destroyed"
+
+
+def check_batch_chain(
+    events: Sequence[Mapping[str, Any]], batch_id: str, member_id: str, root: str, item: str | None = None
+) -> None:
+    """That the events of a batch as a whole follow one another from its root on, or those of one file of it from the
+    file's SHA-256. Raises BrokenChain at the first that does not."""
+    previous, gone = item or root, False
+    for at, event in enumerate(events, 1):
+        if event.get("position") != at:
+            raise BrokenChain(at, "position")
+        if (event.get("batch_id"), event.get("member_id"), event.get("item")) != (batch_id, member_id, item):
+            raise BrokenChain(at, "identity")
+        if event.get("previous") != previous:
+            raise BrokenChain(at, "previous")
+        if gone or event.get("event") not in CUSTODY[1:]:
+            raise BrokenChain(at, "order")
+        try:
+            found = batch_custody_digest(event).hex()
         except ValueError as fault:
             raise BrokenChain(at, "digest") from fault
         if event.get("digest") != found:

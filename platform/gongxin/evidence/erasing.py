@@ -17,4 +17,9 @@ def _evidence(session: Session, evidence_id: uuid.UUID) -> Iterator[Sequence[uui
     yield [*(event.id for event in reversed(events)), evidence_id]
 
 
-erasing.ERASERS["evidence"] = _evidence
+@contextmanager
+def _batch(session: Session, batch_id: uuid.UUID) -> Iterator[Sequence[uuid.UUID]]:
+    yield [*queries.batch_custody_ids(session, batch_id), batch_id]
+
+
+erasing.ERASERS |= {"evidence": _evidence, "evidence_batch": _batch}

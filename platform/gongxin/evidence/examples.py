@@ -103,6 +103,30 @@ BATCH_OPENINGS = {
         }
     ]
 }
+BATCH_STATE: dict[str, Any] = {
+    "batch_id": BATCH_ID,
+    "item": SHA256,
+    "version": 1,
+    "held": False,
+    "destroyed_at": None,
+    "custody_head": HEAD,
+    "items_held": 0,
+}
+BATCH_EVENT: dict[str, Any] = {
+    "at": _AT,
+    "basis": "（2025）沪0115民初12345号 调取",
+    "batch_id": BATCH_ID,
+    "event": "disclosed",
+    "item": SHA256,
+    "member_id": MEMBER,
+    "position": 1,
+    "previous": SHA256,
+    "recorded_at": _AT,
+    "to": "示范区人民法院",
+    "v": 1,
+    "digest": HEAD,
+    "leaf": {"id": ID, "commitment": _COMMITMENT},
+}
 BATCH_SCHEMA = {
     "type": "string",
     "minLength": 1,

@@ -167,3 +167,52 @@ class EvidenceBatch(Base):
     keep_at_least_until: Mapped[date] = mapped_column(Date)
     keep_until: Mapped[date] = mapped_column(Date)
     commitment: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class BatchCustodyEvent(Base):
+    """One event of a batch's custody, or of a file of it: `item` its SHA-256, with its place and Merkle path."""
+
+    __tablename__ = "evidence_batch_custody"
+    __table_args__ = (
+        PrimaryKeyConstraint("id"),
+        UniqueConstraint("batch_id", "item", "position", postgresql_nulls_not_distinct=True),
+        ForeignKeyConstraint(["batch_id"], ["evidence_batches.id"]),
+        CheckConstraint("event in (…)", name="event"),
+        CheckConstraint("(item is null) = (path is null)", name="item"),
+        CheckConstraint("(event in ('moved', 'disclosed')) = (recipient is not null)", name="recipient"),
+        CheckConstraint("char_length(basis) between 1 and 200", name="basis"),
+        CheckConstraint("at <= recorded_at + interval '10 minutes'", name="at"),
+        CheckConstraint("octet_length(previous) = 32 and octet_length(digest) = 32", name="digest"),
+    )
+    id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    batch_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    member_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    item: Mapped[bytes | None] = mapped_column(LargeBinary)
+    place: Mapped[int | None] = mapped_column(Integer)
+    path: Mapped[bytes | None] = mapped_column(LargeBinary)
+    position: Mapped[int] = mapped_column(Integer)
+    event: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(_STAMP)
+    recipient: Mapped[str | None] = mapped_column(Text)
+    basis: Mapped[str | None] = mapped_column(Text)
+    previous: Mapped[bytes] = mapped_column(LargeBinary)
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    recorded_at: Mapped[datetime] = mapped_column(_STAMP)
+    commitment: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class BatchState(Base):
+    """How a batch stands (`item` empty), or a file of it. Written by the database alone."""
+
+    __tablename__ = "evidence_batch_states"
+    __table_args__ = (
+        PrimaryKeyConstraint("batch_id", "item"),
+        ForeignKeyConstraint(["batch_id"], ["evidence_batches.id"]),
+    )
+    batch_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    item: Mapped[bytes] = mapped_column(LargeBinary)
+    member_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    version: Mapped[int] = mapped_column(Integer)
+    head: Mapped[bytes] = mapped_column(LargeBinary)
+    held: Mapped[bool] = mapped_column(Boolean, server_default=text("false"))
+    destroyed_at: Mapped[datetime | None] = mapped_column(_STAMP)

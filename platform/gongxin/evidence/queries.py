@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from gongxin.errors import NotFound
 
-from .models import CustodyEvent, Evidence, EvidenceBatch, EvidenceState, RetentionRule
+from .models import BatchCustodyEvent, BatchState, CustodyEvent, Evidence, EvidenceBatch, EvidenceState, RetentionRule
 from .rules import Retention
 
 Found = Row[Evidence, EvidenceState]
@@ -132,3 +132,35 @@ def retention_rules(session: Session, on: date, pack: str = "cn") -> Sequence[Re
 def retention(session: Session, on: date) -> list[Retention]:
     """The same, as rules decide by them."""
     return [Retention(rule.record, rule.min_months, rule.default_months) for rule in retention_rules(session, on)]
+
+
+def batch_states(session: Session, batch_id: uuid.UUID) -> dict[bytes, BatchState]:
+    """How the batch stands, under b"", and each file of it that has custody of its own, under its SHA-256."""
+    found = session.scalars(
+        select(BatchState).where(BatchState.batch_id == batch_id).execution_options(populate_existing=True)
+    )
+    return {state.item: state for state in found}
+
+
+def batch_custody(session: Session, batch_id: uuid.UUID, item: bytes | None) -> Sequence[BatchCustodyEvent]:
+    """The chain of the whole, or of one file, oldest first."""
+    return session.scalars(
+        select(BatchCustodyEvent)
+        .where(BatchCustodyEvent.batch_id == batch_id, BatchCustodyEvent.item.is_not_distinct_from(item))
+        .order_by(BatchCustodyEvent.position)
+    ).all()
+
+
+def batch_custody_ids(session: Session, batch_id: uuid.UUID) -> Sequence[uuid.UUID]:
+    """Every event of every chain of the batch, so that none comes before one that follows it."""
+    return session.scalars(
+        select(BatchCustodyEvent.id)
+        .where(BatchCustodyEvent.batch_id == batch_id)
+        .order_by(BatchCustodyEvent.position.desc(), BatchCustodyEvent.id)
+    ).all()
+
+
+def lock_batch(session: Session, batch_id: uuid.UUID) -> EvidenceBatch:
+    """A batch of the caller's own; nobody else records its custody until the transaction ends. Raises NotFound."""
+    session.execute(text("select pg_advisory_xact_lock(hashtextextended(:id, 7204))"), {"id": f"batch:{batch_id}"})
+    return get_batch(session, batch_id)

@@ -8,10 +8,11 @@ from marshmallow import RAISE, Schema, fields, validate
 
 from gongxin.transparency.models import LogOpening
 from gongxin_wire.canonical import b64u
-from gongxin_wire.evidence import CUSTODY, KINDS, MAX_SIZE, moment
+from gongxin_wire.evidence import CUSTODY, KINDS, MAX_BATCH, MAX_SIZE, moment
 
 from . import examples, reading, rules
-from .models import CustodyEvent, EvidenceBatch, RetentionRule
+from .batching import State, custody_record
+from .models import BatchCustodyEvent, CustodyEvent, EvidenceBatch, RetentionRule
 from .queries import Found
 
 _UUID: dict[str, Any] = {"format": "uuid"}
@@ -176,6 +177,63 @@ class BatchesOut(Schema):
     next_cursor = fields.String(required=True, allow_none=True)
 
 
+class BatchItemIn(Schema):
+    """A file of the batch: its SHA-256, its place in the list (from 0) and the Merkle path from it to the root."""
+
+    class Meta:
+        unknown = RAISE
+
+    sha256 = _pattern(reading.HEX_PATTERN, 64, required=True)
+    index = fields.Integer(required=True, strict=True, validate=validate.Range(0, MAX_BATCH - 1))
+    path = fields.List(_pattern(reading.HEX_PATTERN, 64), required=True, validate=validate.Length(max=17))
+
+
+class BatchCustodyIn(CustodyIn):
+    """Without `item` the event is of the batch as a whole."""
+
+    item = fields.Nested(BatchItemIn, load_default=None, allow_none=True)
+
+
+class BatchHoldIn(HoldIn):
+    """Without `item` the hold is on every file of the batch."""
+
+    item = fields.Nested(BatchItemIn, load_default=None, allow_none=True)
+
+
+class BatchStateOut(Schema):
+    batch_id = fields.String(required=True, metadata=_UUID)
+    item = fields.String(required=True, allow_none=True, metadata=_HASH)
+    version = fields.Integer(required=True)
+    held = fields.Boolean(required=True)
+    destroyed_at = fields.String(required=True, allow_none=True, metadata=_RFC3339)
+    custody_head = fields.String(required=True, metadata=_HASH)
+    items_held = fields.Integer(required=True)
+
+
+class ItemQuery(Schema):
+    item = _pattern(reading.HEX_PATTERN, 64, example=examples.SHA256)
+
+
+class BatchCustodyOut(Schema):
+    at = fields.String(required=True, metadata=_RFC3339)
+    basis = fields.String(required=True, allow_none=True)
+    batch_id = fields.String(required=True, metadata=_UUID)
+    event = fields.String(required=True, validate=validate.OneOf(CUSTODY[1:]))
+    item = fields.String(required=True, allow_none=True, metadata=_HASH)
+    member_id = fields.String(required=True, metadata=_UUID)
+    position = fields.Integer(required=True)
+    previous = fields.String(required=True, metadata=_HASH)
+    recorded_at = fields.String(required=True, metadata=_RFC3339)
+    to = fields.String(required=True, allow_none=True)
+    v = fields.Integer(required=True)
+    digest = fields.String(required=True, metadata=_HASH)
+    leaf = fields.Nested(PromiseOut, required=True)
+
+
+class BatchCustodyListOut(Schema):
+    items = fields.List(fields.Nested(BatchCustodyOut), required=True)
+
+
 class OpeningOut(Schema):
     leaf = fields.Nested(PromiseOut, required=True)
     kind = fields.String(required=True, validate=validate.OneOf(["evidence", "evidence_batch", "custody"]))
@@ -271,6 +329,23 @@ def batch_out(batch: EvidenceBatch) -> dict[str, Any]:
         "keep_until": batch.keep_until.isoformat(),
         "leaf": leaf_out(batch.id, batch.commitment),
     }
+
+
+def batch_state_out(found: State) -> dict[str, Any]:
+    return {
+        "batch_id": str(found.batch_id),
+        "item": found.item.hex() if found.item else None,
+        "version": found.version,
+        "held": found.held,
+        "destroyed_at": moment(found.destroyed_at) if found.destroyed_at else None,
+        "custody_head": found.head.hex(),
+        "items_held": found.items_held,
+    }
+
+
+def batch_custody_out(event: BatchCustodyEvent) -> dict[str, Any]:
+    """The fields of the digest, the digest, the leaf."""
+    return custody_record(event) | {"digest": event.digest.hex(), "leaf": leaf_out(event.id, event.commitment)}
 
 
 def of_case_out(row: Any) -> dict[str, Any]:

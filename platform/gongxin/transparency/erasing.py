@@ -7,7 +7,7 @@ tombstone, and a leaf that says so.
 | lookup, subject_access | who looked, answered or refused | 5 years | |
 | agent_check | who checked an agent | 5 years | |
 | evidence | evidence with all its custody | its least retention | custody is not erased by itself |
-| evidence_batch | the batch | its least retention | |
+| evidence_batch | the batch with all its custody | its least retention | |
 
 Placements, members, agreements, keys, policies, money, and the roll of agents are not erased here: they hold no debtor,
 and the law has them kept. The registry's operator erases, and the association; a legal hold refuses always.

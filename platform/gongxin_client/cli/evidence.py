@@ -11,11 +11,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TransferSpeedColumn
 
-from gongxin_wire.evidence import KINDS, check_chain
+from gongxin_wire.evidence import KINDS, batch_root, check_batch_chain, check_chain
 
 from .. import profile as profiles
 from ..errors import BadInput, VerificationFailed
-from ..evidence import Evidence
+from ..evidence import BatchItem, Evidence
 from ..evidencing import adding, proofs
 from ..evidencing import report as reports
 from ..evidencing.hashing import fingerprint
@@ -201,6 +201,40 @@ def hold(out: Output, evidence_id: str, action: str, basis: str) -> None:
     out.show(plain(found), [_line(found)])
 
 
+@command("batch")
+@click.argument("list_file", type=FILE)
+@click.argument("event", required=False, type=click.Choice(["moved", "disclosed", "destroyed", "hold", "release"]))
+@click.option("--file", "file", type=FILE, help="批中的一个文件 One file of the batch.")
+@click.option("--sha256", help="文件已不在时，给出其指纹 Its fingerprint, where the file is gone.")
+@click.option("--to", help="移交或披露给谁、到何处 To whom or whither.")
+@click.option("--basis", help="依据 Basis (≤ 200).")
+def batch_custody(
+    out: Output, list_file: Path, event: str | None, file: Path | None, sha256: str | None, to: str | None,
+    basis: str | None,
+) -> None:  # fmt: skip
+    """整批或批中一个文件的保管链与保全 Custody and legal hold of a batch, or of one file of it; LIST_FILE is its list."""
+    batch_id, order, _ = adding.read_list(list_file)
+    sum_ = fingerprint(file).sha256 if file else sha256
+    item = BatchItem.find(order, sum_) if sum_ else None
+    with out.registry() as registry:
+        state = registry.batch_state(batch_id, sum_)
+        if event in ("hold", "release"):
+            action = "place" if event == "hold" else event
+            state = registry.hold_batch(state, action, basis or "", file=item)
+        elif event is not None:
+            state = registry.record_batch_custody(state, event, file=item, to=to, basis=basis)
+        chain = registry.batch_custody(batch_id, sum_)
+        root = batch_root(map(bytes.fromhex, order)).hex()
+        check_batch_chain(chain, batch_id, registry.member_id(), root, sum_)
+    marks = [word for word, is_so in (("保全 held", state.held), ("已销毁 destroyed", state.destroyed_at)) if is_so]
+    lines = [f"{sum_ or '整批 whole'} {batch_id} {' '.join(marks)}".rstrip()]
+    lines += [
+        f"{each['position']}. {each['event']} {each['at']} {each['to'] or ''} {each['basis'] or ''}".rstrip()
+        for each in chain
+    ]
+    out.show({"state": plain(state), "custody": chain}, lines)
+
+
 def _line(each: Evidence) -> str:
     marks = [word for word, is_so in (("保全 held", each.held), ("已销毁 destroyed", each.destroyed_at)) if is_so]
     about = each.case_id or each.agent_licence or each.complaint
@@ -264,6 +298,6 @@ def _bar(out: Output) -> Iterator[Callable[[int, int, int], None] | None]:
         yield show
 
 
-for each in (add, listed, prove, report, custody, hold):
+for each in (add, listed, prove, report, custody, hold, batch_custody):
     evidence.add_command(each)
 COMMANDS = (evidence,)
