@@ -1,6 +1,6 @@
 """Custody and legal hold of a batch, and of each file of it: chains of their own, by the rules of single files.
 
-`item` is the SHA-256 of a file of the batch, null for the batch as a whole; the registry keeps no list, so an event of a
+`item` is the SHA-256 of a file of the batch, null for the whole; the registry keeps no list, so an event of a
 file brings the file's place and Merkle path, and the database follows it to the batch's root."""
 
 from alembic import op

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from gongxin.transparency import service as log
 from gongxin.transparency import stamps
 from gongxin_client import BadInput, Refused, Registry, keys, profile
 from gongxin_client.cli import main
-from gongxin_client.evidence import NewEvidence
+from gongxin_client.evidence import BatchItem, NewEvidence
 from gongxin_client.evidencing import adding, proofs
 from gongxin_client.evidencing import report as reports
 from gongxin_client.evidencing.adding import Claims
@@ -30,7 +31,7 @@ from gongxin_client.evidencing.verifying import PROVEN, Trust
 from gongxin_client.importing.journal import decode
 from gongxin_demo.authority import Authority
 from gongxin_demo.authority import serving as authority_serving
-from gongxin_wire.evidence import check_chain
+from gongxin_wire.evidence import check_batch_chain, check_chain
 from tests import live as living
 from tests.api.witness_world import ALWAYS_NEWEST, grow, witness
 
@@ -243,6 +244,31 @@ def test_a_batch_is_proven_file_by_file(live: Live, bank: Registry, calls: Path)
         proofs.prove(bank, calls / "day0" / "call00.mp3", batch=report.list_file)
 
 
+def test_a_file_of_a_batch_is_held_and_its_custody_followed(bank: Registry, calls: Path) -> None:
+    report = adding.add_batch(bank, [calls], "recording")
+    batch_id, order, _ = adding.read_list(report.list_file)
+    item = BatchItem.find(order, order[5])
+    state = bank.hold_batch(bank.batch_state(batch_id, item.sha256), "place", "证据保全", file=item)
+    assert (state.held, state.version, state.item) == (True, 1, item.sha256)
+    state = bank.record_batch_custody(state, "disclosed", file=item, to="示范区人民法院", basis="调取")
+    chain = bank.batch_custody(batch_id, item.sha256)
+    check_batch_chain(chain, batch_id, bank.member_id(), report.root, item.sha256)
+    assert [each["event"] for each in chain] == ["held", "disclosed"]
+    whole = bank.batch_state(batch_id)
+    assert (whole.version, whole.held, whole.items_held) == (0, False, 1)
+    with pytest.raises(Refused) as refused:
+        bank.record_batch_custody(whole, "destroyed", basis="期满")
+    assert refused.value.code == "evidence_held"
+    with pytest.raises(Refused) as stale:
+        bank.hold_batch(replace(state, version=1), "release", "解除", file=item)
+    assert stale.value.status == 412
+    with pytest.raises(Refused) as stranger:
+        bank.hold_batch(bank.batch_state(batch_id, order[6]), "place", "x", file=replace(item, sha256=order[6]))
+    assert stranger.value.code == "not_of_the_batch"
+    with pytest.raises(BadInput):
+        BatchItem.find(order, "0" * 64)
+
+
 def test_a_file_of_several_matters_needs_its_registration_named(live: Live, bank: Registry, calls: Path) -> None:
     path = calls / "day0" / "call02.mp3"
     first = bank.register_evidence(NewEvidence("letter", fingerprint(path), "audio/mpeg", complaint="TS-3"))
@@ -327,3 +353,16 @@ def test_the_command_line_from_a_file_to_a_court(live: Live, tmp_path: Path) -> 
     assert (altered.exit_code, json.loads(altered.stdout)["faults"]) == (5, ["file_differs"])
     alone = run(folder, "report", str(folder / "通话 3.mp3.proof.json"), "--json")
     assert json.loads(alone.stdout)["steps"][0]["standing"] == "absent"
+
+
+def test_the_command_holds_a_file_of_a_batch(live: Live, tmp_path: Path, calls: Path) -> None:
+    folder = make_folder(live, tmp_path)
+    assert run(folder, "add", str(calls), "--batch").exit_code == 0
+    sheet, file = str(calls.with_name("calls.batch.json")), str(calls / "day0" / "call04.mp3")
+    done = run(folder, "batch", sheet, "hold", "--file", file, "--basis", "证据保全", "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert told["state"]["held"] is True
+    assert [each["event"] for each in told["custody"]] == ["held"]
+    assert "保全 held" in run(folder, "batch", sheet, "--file", file).output
+    assert json.loads(run(folder, "batch", sheet, "--json").stdout)["custody"] == []

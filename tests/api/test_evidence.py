@@ -1,6 +1,7 @@
 """Evidence over HTTP: anonymous, wrong scope, wrong kind, wrong member, wrong form, then right."""
 
 import json
+import os
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -280,6 +281,35 @@ def test_custody_goes_on_by_its_tag_and_a_hold_stops_destruction(house: House, b
     chain = house.call("GET", f"{path}/custody", bank).get_json()["items"]
     evidence.check_chain(chain, made["evidence_id"], str(bank.member_id), made["sha256"])
     assert chain[-1]["digest"] == free.get_json()["custody_head"]
+
+
+def test_a_batch_s_custody_goes_on_by_its_tag_and_another_member_finds_nothing(house: House, bank: Caller) -> None:
+    files = [os.urandom(32) for _ in range(5)]
+    body = b'{"kind":"recording"}\n' + b"".join(b'"%s"\n' % each.hex().encode() for each in files)
+    batch = house.call("POST", "/v1/evidence/batches", bank, data=body, content_type=ndjson.NDJSON).get_json()
+    path = f"/v1/evidence/batches/{batch['batch_id']}"
+    item = {"sha256": files[2].hex(), "index": 2, "path": [each.hex() for each in evidence.batch_proof(files, 2)]}
+    place = {"action": "place", "basis": "证据保全", "item": item}
+    assert code_of(post(house, bank, f"{path}/hold", place))[:2] == (428, "if_match_required")
+    shown = house.call("GET", f"{path}/state?item={item['sha256']}", bank)
+    assert (shown.headers["ETag"], shown.get_json()["custody_head"]) == ('"0"', item["sha256"])
+    held = post(house, bank, f"{path}/hold", place, If_Match='"0"')
+    assert (held.status_code, held.headers["ETag"], held.get_json()["held"]) == (201, '"1"', True)
+    moved = {"event": "moved", "to": "二号机房"}
+    assert post(house, bank, f"{path}/custody", moved, If_Match='"0"').get_json()["items_held"] == 1
+    wrong = place | {"item": item | {"index": 3}}
+    answer = post(house, bank, f"{path}/hold", wrong, If_Match='"0"')
+    assert (answer.status_code, answer.get_json()["pointer"]) == (422, "/item")
+    chain = house.call("GET", f"{path}/custody?item={item['sha256']}", bank).get_json()["items"]
+    evidence.check_batch_chain(chain, batch["batch_id"], str(bank.member_id), batch["root"], item["sha256"])
+    other = member(house, "bank")
+    for method, where, extra in (
+        ("GET", "state", {}), ("GET", "custody", {}),
+        ("POST", "custody", {"json": moved, "headers": {"If-Match": '"0"'}}),
+        ("POST", "hold", {"json": place, "headers": {"If-Match": '"0"'}}),
+    ):  # fmt: skip
+        assert code_of(house.call(method, f"{path}/{where}", other, **extra))[:2] == (404, "batch_not_found"), where
+        assert code_of(house.call(method, f"{path}/{where}", None, **extra))[0] == 401, where
 
 
 def test_of_two_that_record_at_once_one_is_told_that_the_other_came_first(house: House, bank: Caller) -> None:

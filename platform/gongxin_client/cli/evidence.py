@@ -212,7 +212,9 @@ def batch_custody(
     out: Output, list_file: Path, event: str | None, file: Path | None, sha256: str | None, to: str | None,
     basis: str | None,
 ) -> None:  # fmt: skip
-    """整批或批中一个文件的保管链与保全 Custody and legal hold of a batch, or of one file of it; LIST_FILE is its list."""
+    """整批或批中一个文件的保管链与保全 Custody and hold of a batch, or of one file of it.
+
+    LIST_FILE 为批次清单。 LIST_FILE is the batch's list."""
     batch_id, order, _ = adding.read_list(list_file)
     sum_ = fingerprint(file).sha256 if file else sha256
     item = BatchItem.find(order, sum_) if sum_ else None
