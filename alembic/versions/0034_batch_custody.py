@@ -5,8 +5,8 @@ file brings the file's place and Merkle path, and the database follows it to the
 
 from alembic import op
 
-revision = "0032"
-down_revision = "0031"
+revision = "0034"
+down_revision = "0033"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _CALLER = "(select gongxin_caller())"
