@@ -12,6 +12,7 @@ from . import receipts
 from .agents import Agents
 from .auth import Connection
 from .badges import Badges
+from .blacklist import Blacklist
 from .cases import Cases
 from .changes import Changes
 from .evidence import EvidenceCalls
@@ -24,10 +25,10 @@ from .receipts import ReceiptKeys
 from .subjects import Subjects
 
 
-class Registry(Agents, Badges, Cases, Changes, EvidenceCalls, Fund, Log, Lookups, Members):
-    """Agents (`agents.py`), badges (`badges.py`), cases, changes and webhooks (`changes.py`), evidence, the fund
-    (`fund.py`), look-ups (`lookups.py`), members and keys (`members.py`), the transparency log (`log.py`); safe for
-    many threads.
+class Registry(Agents, Badges, Blacklist, Cases, Changes, EvidenceCalls, Fund, Log, Lookups, Members):
+    """Agents (`agents.py`), badges (`badges.py`), the violations list (`blacklist.py`), cases, changes and webhooks
+    (`changes.py`), evidence, the fund (`fund.py`), look-ups (`lookups.py`), members and keys (`members.py`), the
+    transparency log (`log.py`); safe for many threads.
 
     `transport` replaces the network (tests); `token_cache` keeps that many blind tokens in memory, none by default."""
 

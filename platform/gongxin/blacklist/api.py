@@ -115,7 +115,7 @@ def act(call: Call, matter_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any
     "blacklist.state",
     "POST",
     "/matters/<uuid:matter_id>/statements",
-    body=schemas.StatementIn,
+    body=schemas.ReportedStatementIn,
     answer=schemas.MatterOut,
     body_example={"action": "reply", "said": "当日未联系该债务人"},
     example=examples.MATTER | {"state": "deliberation"},

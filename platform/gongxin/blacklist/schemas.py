@@ -78,7 +78,7 @@ class ActIn(Schema):
     version = fields.Integer(strict=True, validate=validate.Range(1, 10_000))
 
 
-class StatementIn(Schema):
+class ReportedStatementIn(Schema):
     action = word(STATEMENTS, required=True)
     said = text(rules.MAX_SAID, required=True)
 
