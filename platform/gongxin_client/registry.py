@@ -15,6 +15,7 @@ from .badges import Badges
 from .blacklist import Blacklist
 from .cases import Cases
 from .changes import Changes
+from .contracts import Contracts
 from .evidence import EvidenceCalls
 from .fund import Fund
 from .log import Log
@@ -25,7 +26,7 @@ from .receipts import ReceiptKeys
 from .subjects import Subjects
 
 
-class Registry(Agents, Badges, Blacklist, Cases, Changes, EvidenceCalls, Fund, Log, Lookups, Members):
+class Registry(Agents, Badges, Blacklist, Cases, Changes, Contracts, EvidenceCalls, Fund, Log, Lookups, Members):
     """Agents (`agents.py`), badges (`badges.py`), the violations list (`blacklist.py`), cases, changes and webhooks
     (`changes.py`), evidence, the fund (`fund.py`), look-ups (`lookups.py`), members and keys (`members.py`), the
     transparency log (`log.py`); safe for many threads.

@@ -18,7 +18,7 @@ from gongxin_wire.voprf import oprf
 from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
-from . import agents, badging, delivery, hashing, importing, ledger, load, log_figures
+from . import agents, badging, contracts, delivery, hashing, importing, ledger, load, log_figures
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -390,6 +390,9 @@ FIGURES = (
         at_most=True,
     ),
     Figure("fund_audit", "1,000,000 postings audited / read by raw SQL", 0.3, ledger.fund_audit),
+    Figure("cap_verdict", "a cap verdict / 25 bare look-ups and comparisons", 0.3, contracts.cap_verdict),
+    Figure("cap_recheck", "1,000,000 contracts rechecked / the same set-based SQL", 0.3, contracts.cap_recheck),
+    Figure("commission_bulk", "100,000 commissions / the same arithmetic in SQL", 0.3, contracts.commission_bulk),
     Figure("token", "token requests with private_key_jwt and DPoP / a bare WSGI answer", 0.06, token),
     Figure("badge_verify", "badges verified over bare EdDSA verifications", 0.7, lambda _world: badging.ratio()),
     Figure(

@@ -9,6 +9,7 @@ from gongxin import logs
 from .access import clients, keys
 from .accounts import accounts
 from .agents import agents
+from .contracts import contracts
 from .db import db
 from .delivery import delivery
 from .disclosure import policy
@@ -30,7 +31,7 @@ def main() -> None:
 
 
 for command in (
-    accounts, agents, clients, db, delivery, epochs, fund, keys, log, members, policy, serve, spec, worker,
+    accounts, agents, clients, contracts, db, delivery, epochs, fund, keys, log, members, policy, serve, spec, worker,
 ):  # fmt: skip
     main.add_command(command)
 fund.add_command(fund_bank)

@@ -12,7 +12,7 @@
 
 import click
 
-from . import agents, asking, badge, blacklist, cases, changes, evidence, fund, importer, setup, witnessing
+from . import agents, asking, badge, blacklist, cases, changes, contracts, evidence, fund, importer, setup, witnessing
 
 EPILOG = (
     "退出码 Exit codes: 0 完成 done; 1 部分行被拒或依据未被接受 some refused or no ground; 2 输入有误 bad input; "
@@ -29,6 +29,6 @@ def main() -> None:
 for command in (
     *setup.COMMANDS, *agents.COMMANDS, *cases.COMMANDS, *evidence.COMMANDS, *fund.COMMANDS, *changes.COMMANDS,
     *importer.COMMANDS, *asking.COMMANDS, *blacklist.COMMANDS, *witnessing.COMMANDS,
-    *badge.COMMANDS,
+    *badge.COMMANDS, *contracts.COMMANDS,
 ):  # fmt: skip
     main.add_command(command)
