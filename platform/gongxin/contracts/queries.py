@@ -150,10 +150,10 @@ def policy(session: Session, day: date) -> str:
 
 
 def touched_by(session: Session, cap: FeeCap) -> Iterator[tuple[uuid.UUID, int]]:
-    """(contract, its rate) of every live contract whose rate is above a cap, in portions: a million are one pass of
-    the database and a portion of memory."""
+    """(contract, its rate) of every live contract whose rate is above a cap: one pass of the database, which may go in
+    parallel as it could not behind a cursor; rows become objects a portion at a time."""
     rows = session.execute(
-        _TOUCHED.execution_options(stream_results=True, max_row_buffer=PORTION),
+        _TOUCHED,
         {
             "bucket": cap.bucket, "cap": cap.rate_bp_max, "jurisdiction": cap.jurisdiction,
             "first": cap.effective_from, "last": cap.effective_until or date.max,
