@@ -41,7 +41,7 @@ class Contracts:
     def check_fees(self, fee_model: Mapping[str, Any], *, jurisdiction: str = "cn", age: str = "M1") -> dict[str, Any]:
         """A fee model's table, curve and verdict as of today."""
         body = {"fee_model": dict(fee_model), "jurisdiction": jurisdiction, "age": age}
-        return self._post("/v1/fee-models", body, scope=READ)
+        return self._contract_post("/v1/fee-models", body, scope=READ)
 
     def contracts(self, *, expiring_days: int | None = None) -> Iterator[dict[str, Any]]:
         """Our contracts, page by page."""
@@ -49,11 +49,11 @@ class Contracts:
 
     def contract(self, contract_id: str) -> dict[str, Any]:
         """One contract: signatures, scans, openings, consents."""
-        return self._get(f"/v1/contracts/{quote(contract_id, safe='')}")
+        return self._contract_get(f"/v1/contracts/{quote(contract_id, safe='')}")
 
     def contract_content(self, contract_id: str) -> dict[str, Any]:
         """The whole content. Raises VerificationFailed where it is not what its hash says."""
-        found = self._get(f"/v1/contracts/{quote(contract_id, safe='')}/content")
+        found = self._contract_get(f"/v1/contracts/{quote(contract_id, safe='')}/content")
         written = text(found, "canonical").encode()
         same = hashlib.sha256(written).hexdigest() == text(found, "content_hash")
         if not same or canonical(found.get("content")) != written:
@@ -65,7 +65,7 @@ class Contracts:
 
     def draft_contract(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A contract from the template in force."""
-        return self._post("/v1/contracts", body, key=True)
+        return self._contract_post("/v1/contracts", body, key=True)
 
     def sign_contract(self, contract_id: str, *, content_hash: str | None = None) -> dict[str, Any]:
         """Signs what is read here and hashed here with the profile's key. `content_hash`: what a person checked;
@@ -78,7 +78,7 @@ class Contracts:
             )  # fmt: skip
         signature = detached_signature(self.connection.profile.key, contract_id, found)
         path = f"/v1/contracts/{quote(contract_id, safe='')}/signatures"
-        return self._post(path, {"content_hash": found, "jws": signature})
+        return self._contract_post(path, {"content_hash": found, "jws": signature})
 
     def recoveries(self, *, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Our recoveries, page by page."""
@@ -86,12 +86,12 @@ class Contracts:
 
     def report_recovery(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """An agency says what came in; the same reference again is the same recovery."""
-        return self._post("/v1/recoveries", body, key=True)
+        return self._contract_post("/v1/recoveries", body, key=True)
 
     def confirm_recovery(self, recovery_id: str, *, bank_line: str | None = None) -> dict[str, Any]:
         """The creditor says it arrived; the answer shows each step of the commission."""
         path = f"/v1/recoveries/{quote(recovery_id, safe='')}/confirmation"
-        return self._post(path, {"bank_line": bank_line})
+        return self._contract_post(path, {"bank_line": bank_line})
 
     def statements(self) -> Iterator[dict[str, Any]]:
         """Our statements, page by page."""
@@ -99,29 +99,31 @@ class Contracts:
 
     def statement(self, statement_id: str) -> dict[str, Any]:
         """One statement, line by line."""
-        return self._get(f"/v1/statements/{quote(statement_id, safe='')}")
+        return self._contract_get(f"/v1/statements/{quote(statement_id, safe='')}")
 
     def make_statement(self, contract_id: str, month: str) -> dict[str, Any]:
         """The agency states a month."""
-        return self._post("/v1/statements", {"contract_id": contract_id, "month": month}, key=True)
+        return self._contract_post("/v1/statements", {"contract_id": contract_id, "month": month}, key=True)
 
     def decide_lines(self, statement_id: str, lines: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """`position`, `state` (agreed, disputed, dropped) and `reason` each."""
         path = f"/v1/statements/{quote(statement_id, safe='')}/lines"
-        return self._post(path, {"lines": [dict(line) for line in lines]})
+        return self._contract_post(path, {"lines": [dict(line) for line in lines]})
 
     def statement_chain(self, statement_id: str) -> dict[str, Any]:
         """Contract, recoveries, statement, levy: the leaves that prove them."""
-        return self._get(f"/v1/statements/{quote(statement_id, safe='')}/chain")
+        return self._contract_get(f"/v1/statements/{quote(statement_id, safe='')}/chain")
 
     def standards(self, path: str, body: Mapping[str, Any], *, creates: bool = False) -> dict[str, Any]:
         """An act of the association on templates and caps: POST under /v1/{path}."""
-        return self._post(f"/v1/{path}", body, scope=OFFICE, key=creates)
+        return self._contract_post(f"/v1/{path}", body, scope=OFFICE, key=creates)
 
-    def _get(self, path: str) -> dict[str, Any]:
+    def _contract_get(self, path: str) -> dict[str, Any]:
         return self.connection.read("GET", path, scope=READ)
 
-    def _post(self, path: str, body: Mapping[str, Any], *, scope: str = WRITE, key: bool = False) -> dict[str, Any]:
+    def _contract_post(
+        self, path: str, body: Mapping[str, Any], *, scope: str = WRITE, key: bool = False
+    ) -> dict[str, Any]:
         return self.connection.read("POST", path, scope=scope, json_body=dict(body), key=new_key() if key else None)
 
     def _pages(self, path: str, scope: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:

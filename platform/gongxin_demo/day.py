@@ -116,8 +116,8 @@ def play_day(town: Town, screen: Screen) -> None:
         day = Day(town, screen, software)
         for act in (
             *acts.ACTS, *fund_acts.ACTS,
-            court.a_recording_is_registered, contracts_acts.a_contract_is_made, *logbook.ACTS, court.the_recording_is_proven, *erasure.ACTS,
-            *proof.ACTS,
+            court.a_recording_is_registered, contracts_acts.a_contract_is_made, *logbook.ACTS,
+            court.the_recording_is_proven, *erasure.ACTS, *proof.ACTS,
         ):  # fmt: skip
             act(day)
             town.registry.check()
