@@ -51,7 +51,7 @@ def head(http: FlaskClient, key: notes.VerifierKey) -> notes.Checkpoint:
     return notes.open_checkpoint(http.get("/log/checkpoint").data, key)[0]
 
 
-def leaf_hash(promise: Promise, kind: str = "epoch") -> bytes:
+def leaf_hash(promise: Promise, kind: str = "court_event") -> bytes:
     return merkle.leaf_hash(commitments.entry(promise.leaf_id, kind, promise.commitment))
 
 
@@ -165,7 +165,7 @@ def test_a_leaf_says_what_it_is_and_nothing_of_its_record(http: FlaskClient, pro
     body = http.get(f"/v1/log/leaves/{promised[5].leaf_id}").get_json()
     assert body == {
         "leaf_id": str(promised[5].leaf_id),
-        "kind": "epoch",
+        "kind": "court_event",
         "commitment": promised[5].as_json()["commitment"],
         "state": "integrated",
         "leaf_index": 5,

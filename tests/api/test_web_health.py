@@ -25,6 +25,7 @@ from gongxin.db import make_engine
 from gongxin.web import limits
 from gongxin.web.limits import Memory, RateLimiter
 from gongxin.web.permissions import PERMISSIONS
+from gongxin_admin.permissions import PAGES
 from tests.api.web_probe import logged
 
 __all__ = ["logged"]
@@ -78,7 +79,7 @@ def test_metrics_count_by_operation_and_status_and_name_nobody(http: FlaskClient
     assert "request0123456789" not in text
     for name, value in labels(text):
         if name == "operation":
-            assert value in PERMISSIONS or value == "none" or value.startswith("probe.")
+            assert value in PERMISSIONS or value in PAGES or value in ("none", "static") or value.startswith("probe.")
         elif name not in {"le", "status", "implementation", "major", "minor", "patchlevel", "version", "generation"}:
             pytest.fail(f"label {name}={value}")
 

@@ -58,7 +58,7 @@ def register(app: Flask) -> None:
 def _listing(door: Door) -> Listing:
     def fetch(values: dict[str, str], after: list[str] | None, limit: int) -> Any:
         return queries.directory(
-            door.session, kind=values["kind"] or None, state=values["state"] or None,
+            door.session, kind=values["kind"] or None, words=values["q"], state=values["state"] or None,
             after=UUID(after[0]) if after else None, limit=limit,
         )  # fmt: skip
 
@@ -79,6 +79,7 @@ def _listing(door: Door) -> Listing:
         filters=[
             Filter("state", _("状态"), [(s, languages.both(*row[:2])) for s, row in STATES.items()], tab=True),
             Filter("kind", _("类别"), [(k, kind(k)) for k in KINDS]),
+            Filter("q", _("名称或信用代码")),
         ],
         empty=_("还没有会员。操作员可用 gongxin members 登记，机构也可由接口申请。"),
     )

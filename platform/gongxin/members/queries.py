@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from gongxin.errors import NotFound
@@ -42,11 +42,20 @@ def directory(
     *,
     kind: str | None = None,
     state: str | None = None,
+    words: str = "",
     after: uuid.UUID | None = None,
     limit: int | None = None,
 ) -> Sequence[Member]:
-    """Members in the order they applied; with a limit, one more than it."""
+    """Members in the order they applied; with a limit, one more than it. `words`: a part of a name, or the code."""
     wanted = select(Member)
+    if words:
+        wanted = wanted.where(
+            or_(
+                Member.name_zh.icontains(words, autoescape=True),
+                Member.name_en.icontains(words, autoescape=True),
+                Member.uscc == words.upper(),
+            )
+        )
     if kind is not None:
         wanted = wanted.where(Member.kind == kind)
     if state is not None:
