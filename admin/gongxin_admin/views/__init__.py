@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from . import check, home, members, people, sign_in
+from . import agents, check, home, members, people, sign_in
 
 VIEWS: dict[str, tuple[Callable[[Flask], None], ...]] = {
-    "admin": (sign_in.register, home.register, members.register, people.register),
+    "admin": (sign_in.register, home.register, members.register, agents.register_all, people.register),
     "portal": (sign_in.register, home.register, people.register),
     "check": (check.register,),
 }

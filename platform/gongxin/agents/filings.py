@@ -84,7 +84,7 @@ def _change(
         previous=filing.state,
         state=rules_filings.MOVES[action].end,
         reason=reason,
-        changed_by=f"client:{caller.client_id}" if caller.client_id else "operator",
+        changed_by=caller.by,
         changed_at=clock.now(),
     )
     session.add(change)

@@ -79,7 +79,7 @@ def apply(
             )
         rules.check_bar(known["barred_until"], today)
     _change(
-        session, agent_id, version, "apply", state, caller.member_id, "机构申请 application", _by(caller), **made_with
+        session, agent_id, version, "apply", state, caller.member_id, "机构申请 application", caller.by, **made_with
     )
     queries.add_keys(session, agent_id, keys)
     identities.keep(session, config, agent_id, {"name": name})
@@ -118,7 +118,7 @@ def move(
         agent.state,
         agent.agency_id,
         reason,
-        _by(caller),
+        caller.by,
         valid_until=term,
         barred_until=rules.bar_until(today) if action in rules.BARRING else None,
         released_to=released_to,
@@ -145,7 +145,7 @@ def claim(session: Session, *, caller: Caller, licence: str) -> Agent:
         )
     _check_filing(session, caller.member_id)
     agent_id: uuid.UUID = found["agent_id"]
-    _change(session, agent_id, found["version"], "claim", "granted", caller.member_id, "转会 transfer", _by(caller))
+    _change(session, agent_id, found["version"], "claim", "granted", caller.member_id, "转会 transfer", caller.by)
     return queries.get_agent(session, agent_id)
 
 
@@ -251,10 +251,6 @@ def _change(
         owner=agency_id,
     )
     watches.changed(session, agent_id, rules.parts_of(action))
-
-
-def _by(caller: Caller) -> str:
-    return f"client:{caller.client_id}" if caller.client_id else "operator"
 
 
 def _own_agency() -> Conflict:

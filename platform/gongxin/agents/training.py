@@ -125,7 +125,7 @@ def withdraw(session: Session, certificate_id: uuid.UUID, *, caller: Caller, rea
         owner=agent.agency_id,
     )
     watches.changed(session, agent.id, ("certificates",))
-    service.suspend_without(session, agent, f"client:{caller.client_id}" if caller.client_id else "operator")
+    service.suspend_without(session, agent, caller.by)
     return made
 
 

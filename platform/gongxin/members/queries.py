@@ -1,7 +1,7 @@
 """Every SELECT on members, their history and agreements."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import or_, select
@@ -63,6 +63,12 @@ def directory(
     if after is not None:
         wanted = wanted.where(Member.id > after)
     return session.scalars(wanted.order_by(Member.id).limit(None if limit is None else limit + 1)).all()
+
+
+def names(session: Session, member_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, tuple[str, str]]:
+    """Their names (中文, English), the Chinese one in both places where there is no English."""
+    found = session.execute(select(Member.id, Member.name_zh, Member.name_en).where(Member.id.in_(set(member_ids))))
+    return {member_id: (zh, en or zh) for member_id, zh, en in found}
 
 
 def history(session: Session, member_id: uuid.UUID) -> Sequence[MemberChange]:

@@ -21,6 +21,13 @@ class Caller:
     court_code: str | None = None
     extra: dict[str, Any] = field(default_factory=dict, compare=False)
 
+    @property
+    def by(self) -> str:
+        """How a history names who acts: the officer at a page, else the client, else the operator."""
+        if "officer" in self.extra:
+            return f"officer:{self.extra['officer']}"
+        return f"client:{self.client_id}" if self.client_id else "operator"
+
 
 ANONYMOUS = Caller(None, "anonymous")
 

@@ -45,6 +45,20 @@ def decode_number(cursor: str | None) -> int | None:
     return int(values[0])
 
 
+def typed(values: list[Any] | None, *read: Callable[[str], Any]) -> tuple[Any, ...] | None:
+    """The sort key as what its parts are: `typed(after, date.fromisoformat, UUID)`. Raises Invalid at /cursor."""
+    try:
+        return None if values is None else tuple(each(value) for each, value in zip(read, values, strict=True))
+    except ValueError as fault:
+        raise _bad_cursor() from fault
+
+
+def id_after(values: list[Any] | None) -> uuid.UUID | None:
+    """The same where it is one identifier."""
+    found = typed(values, uuid.UUID)
+    return found[0] if found else None
+
+
 def page(rows: Sequence[Any], limit: int, key: Callable[[Any], list[str]]) -> tuple[list[Any], str | None]:
     """`rows` holds up to limit + 1; returns the page and the next cursor, None at the end."""
     if len(rows) <= limit:
