@@ -40,7 +40,7 @@ def count_agents(
 ) -> dict[str, int]:
     """How many of those in each state."""
     counted = _agents(select(Agent.state, func.count()), agency_id, licence, released).group_by(Agent.state)
-    return dict(session.execute(counted).tuples().all())
+    return {state: int(count) for state, count in session.execute(counted)}
 
 
 def _agents(wanted: Any, agency_id: uuid.UUID | None, licence: str, released: bool) -> Any:
@@ -123,4 +123,4 @@ def count_filings(session: Session, *, agency_id: uuid.UUID | None = None) -> di
     counted = select(AgencyFiling.state, func.count()).where(AgencyFiling.state != "draft")
     if agency_id is not None:
         counted = counted.where(AgencyFiling.agency_id == agency_id)
-    return dict(session.execute(counted.group_by(AgencyFiling.state)).tuples().all())
+    return {state: int(count) for state, count in session.execute(counted.group_by(AgencyFiling.state))}
