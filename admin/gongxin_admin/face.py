@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from gongxin.accounts import sign_in
+from gongxin.accounts import sign_in, single_sign_on
 from gongxin.accounts.models import Account, PageSession
 from gongxin.config import Config
 from gongxin.db import name_caller
@@ -250,6 +250,7 @@ def context() -> dict[str, Any]:
         "me": door.account if door is not None else None,
         "language": languages.current(),
         "config": the_face().config,
+        "single_sign_on": lambda: single_sign_on.providers(the_face().config.single_sign_on),
     }
 
 

@@ -42,6 +42,8 @@ PAGES: dict[str, Page] = {
         *_both("set_up", "设置账号", "Set up the account", None),
         *_both("set_up_passkey", "添加通行密钥", "Add a passkey", None),
         *_both("link", "一次性登录", "Sign in once", None),
+        *_both("single", "单点登录", "Single sign-on", None),
+        *_both("single_back", "单点登录", "Single sign-on", None),
         *_both("language", "语言", "Language", None),
         *_both("sign_out", "退出", "Sign out", EVERY_ROLE),
         *_both("prove", "再次确认身份", "Confirm it is you", EVERY_ROLE),

@@ -52,6 +52,7 @@ class Config:
     delivery_senders: int = 16
     page_address: str = ""
     faces: str = "all"
+    single_sign_on: Path | None = None
 
     @property
     def production(self) -> bool:
@@ -268,4 +269,5 @@ _READERS: dict[str, Any] = {
     "DELIVERY_SENDERS": _positive,
     "PAGE_ADDRESS": _address,
     "FACES": _faces,
+    "SINGLE_SIGN_ON": Path,
 }

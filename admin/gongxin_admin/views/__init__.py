@@ -4,10 +4,28 @@ from collections.abc import Callable
 
 from flask import Flask
 
-from . import agents, check, home, members, people, sign_in
+from . import (
+    agents,
+    check,
+    home,
+    members,
+    people,
+    sign_in,
+    single_sign_on,
+)
 
+BOTH = (
+    sign_in.register,
+    single_sign_on.register,
+    home.register,
+    people.register,
+)
 VIEWS: dict[str, tuple[Callable[[Flask], None], ...]] = {
-    "admin": (sign_in.register, home.register, members.register, agents.register_all, people.register),
-    "portal": (sign_in.register, home.register, people.register),
+    "admin": (
+        *BOTH,
+        members.register,
+        agents.register_all,
+    ),
+    "portal": (*BOTH,),
     "check": (check.register,),
 }

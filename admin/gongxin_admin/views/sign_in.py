@@ -46,7 +46,7 @@ def register(app: Flask) -> None:
             return door.render("sign_in.html", form={}, next=request.args.get("next", ""))
         with door.attempting() as tried:
             account = _by_password(door, request.form.get("login", ""), "signed_in")
-        if tried.error is None and account is not None and _belongs(door, account):
+        if tried.error is None and account is not None and belongs(door, account):
             door.sign_in(account, "password")
             return door.to(door.safe_next())
         typed = {"login": request.form.get("login", "")[:40]}
@@ -62,7 +62,7 @@ def register(app: Flask) -> None:
         account = sign_in.by_passkey(
             door.session, door.config, credential=request.form.get("credential", ""), face=face
         )
-        if account is None or not _belongs(door, account):
+        if account is None or not belongs(door, account):
             return door.render("sign_in.html", error=_passkey_refused(), form={}, next=request.args.get("next", ""))
         door.sign_in(account, "passkey")
         return door.to(door.safe_next())
@@ -70,7 +70,7 @@ def register(app: Flask) -> None:
     @page(app, f"{face}.link", "/link/<token>", ("GET", "POST"))
     def link(door: Door, token: str) -> Response:
         account = sign_in.by_link(door.session, door.config, token=token, face=face)
-        if not _belongs(door, account):
+        if not belongs(door, account):
             raise _other_face()
         door.sign_in(account, "link")
         return door.go("home")
@@ -78,7 +78,7 @@ def register(app: Flask) -> None:
     @page(app, f"{face}.set_up", "/set-up/<token>", ("GET", "POST"))
     def set_up(door: Door, token: str) -> Response:
         account = sign_in.find_link(door.session, token, "set_up")
-        if not _belongs(door, account):
+        if not belongs(door, account):
             raise _other_face()
         secret = _opened(door, account) if request.method == "POST" else sign_in.new_secret()
         if request.method == "POST":
@@ -98,7 +98,7 @@ def register(app: Flask) -> None:
     @page(app, f"{face}.set_up_passkey", "/set-up/<token>/passkey", ("GET", "POST"))
     def set_up_passkey(door: Door, token: str) -> Response:
         account = sign_in.find_link(door.session, token, "set_up")
-        if not _belongs(door, account):
+        if not belongs(door, account):
             raise _other_face()
         if request.method == "GET":
             made = sign_in.passkey_options(door.session, door.config, account)
@@ -189,7 +189,7 @@ def _by_password(door: Door, login: str, purpose: str) -> Account | None:
     )  # fmt: skip
 
 
-def _belongs(door: Door, account: Account) -> bool:
+def belongs(door: Door, account: Account) -> bool:
     """The association's and regulators' people enter at /admin, the members' at /portal."""
     from gongxin.members import queries as members
 

@@ -36,7 +36,7 @@ def server(config: Config) -> dict[str, Any]:
         found[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = algorithms
     if issuer.startswith("https://"):
         # What RFC 8414 does not allow is never published; it allows no http, which only a demonstration has.
-        AuthorizationServerMetadata(found).validate()  # type: ignore[no-untyped-call]
+        AuthorizationServerMetadata(found).validate()
     return found
 
 

@@ -136,6 +136,22 @@ class Passkey(Base):
     removed_at: Mapped[datetime | None] = mapped_column(_STAMP)
 
 
+class AccountLink(Base):
+    """Who an account is at its member's own OpenID provider (`iss`, `sub`)."""
+
+    __tablename__ = "account_links"
+    __table_args__ = (
+        PrimaryKeyConstraint("issuer", "subject"),
+        UniqueConstraint("account_id"),
+        ForeignKeyConstraint(["account_id"], ["accounts.id"]),
+        CheckConstraint("char_length(subject) between 1 and 255", name="subject"),
+    )
+    issuer: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    account_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    linked_at: Mapped[datetime] = mapped_column(_STAMP)
+
+
 class Challenge(Base):
     """What a browser is to sign, once, within five minutes."""
 

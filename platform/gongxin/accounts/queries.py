@@ -12,6 +12,7 @@ from gongxin.errors import NotFound
 from .models import (
     Account,
     AccountChange,
+    AccountLink,
     Invitation,
     PageSession,
     Passkey,
@@ -94,6 +95,19 @@ def passkeys(session: Session, account_id: uuid.UUID) -> Sequence[Passkey]:
         .where(Passkey.account_id == account_id, Passkey.removed_at.is_(None))
         .order_by(Passkey.created_at)
     ).all()
+
+
+def find_link(session: Session, issuer: str, subject: str) -> Account | None:
+    """The account that this person of a provider has."""
+    return session.scalars(
+        select(Account)
+        .join(AccountLink, AccountLink.account_id == Account.id)
+        .where(AccountLink.issuer == issuer, AccountLink.subject == subject)
+    ).first()
+
+
+def is_linked(session: Session, account_id: uuid.UUID) -> bool:
+    return session.scalars(select(AccountLink).where(AccountLink.account_id == account_id)).first() is not None
 
 
 def find_session(session: Session, token_digest: bytes) -> tuple[PageSession, Account] | None:

@@ -375,6 +375,12 @@ def by_link(session: Session, config: Config, *, token: str, face: str) -> Accou
     return account
 
 
+def told(session: Session, config: Config, account: Account, *, proven: bool, face: str) -> None:
+    """Records that a single sign-on let this person in, or confirmed who they are."""
+    outcome = "proven" if proven else "signed_in"
+    _told(session, account, _login_digest(config, account.login), "single_sign_on", outcome, face)
+
+
 def resume(session: Session, token: str, face: str) -> tuple[PageSession, Account] | None:
     """The live session of this cookie on this face, seen now; None where there is none or it is over."""
     found = queries.find_session(session, service.digest(token))
