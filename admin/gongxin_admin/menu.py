@@ -19,7 +19,14 @@ if TYPE_CHECKING:
 
 # In the order shown; a page stands here if it may be entered from anywhere.
 MENU: dict[str, tuple[str, ...]] = {
-    "admin": ("admin.home", "admin.members", "admin.agents", "admin.filings", "admin.people"),
+    "admin": (
+        "admin.home",
+        "admin.members",
+        "admin.agents",
+        "admin.filings",
+        "admin.blacklist",
+        "admin.people",
+    ),
     "portal": ("portal.home", "portal.people"),
     "check": (),
 }

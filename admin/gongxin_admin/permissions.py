@@ -12,6 +12,8 @@ EVERY_ROLE = frozenset(ROLES)
 READERS = frozenset({"officer", "committee", "treasurer", "approver", "auditor", "support", "administrator"})
 OFFICERS = frozenset({"officer"})
 ADMINISTRATORS = frozenset({"administrator"})
+COMMITTEE = frozenset({"committee"})
+MATTER_READERS = frozenset({"officer", "committee", "auditor"})
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,17 @@ PAGES: dict[str, Page] = {
         Page("admin.filings", "机构备案", "Filings", READERS),
         Page("admin.filing", "机构备案", "Filing", READERS),
         Page("admin.filing_move", "办理备案", "Decide on a filing", OFFICERS, decides=True),
+        Page("admin.blacklist", "黑名单审议", "Violations list", MATTER_READERS),
+        Page("admin.matter", "违规事项", "Matter", MATTER_READERS),
+        Page("admin.matter_act", "办理", "Take a step", OFFICERS, decides=True),
+        Page("admin.matter_decide", "委员会决定", "Decide in committee", COMMITTEE, decides=True),
+        Page("admin.matter_vote", "表决", "Vote", COMMITTEE, decides=True),
+        Page("admin.matter_recuse", "申报回避", "Declare a conflict", COMMITTEE, decides=True),
+        Page("admin.matter_object", "代录异议", "Record an objection", OFFICERS, decides=True),
+        Page("admin.matter_answer", "答复异议", "Answer an objection", OFFICERS, decides=True),
+        Page("admin.corrections", "更正确认", "Corrections", MATTER_READERS),
+        Page("admin.committees", "委员会", "Committees", MATTER_READERS),
+        Page("admin.seat", "登记委员", "Seat a member", OFFICERS, decides=True),
         Page("check.form", "查验", "Check", None),
         Page("check.find", "查验", "Check", None),
         Page("check.result", "查验结果", "Result", None),

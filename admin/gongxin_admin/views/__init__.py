@@ -6,6 +6,7 @@ from flask import Flask
 
 from . import (
     agents,
+    blacklist,
     check,
     home,
     members,
@@ -25,6 +26,7 @@ VIEWS: dict[str, tuple[Callable[[Flask], None], ...]] = {
         *BOTH,
         members.register,
         agents.register_all,
+        blacklist.register,
     ),
     "portal": (*BOTH,),
     "check": (check.register,),
