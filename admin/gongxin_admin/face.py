@@ -19,7 +19,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from gongxin.accounts import sign_in, single_sign_on
+from gongxin.accounts import sessions, single_sign_on
 from gongxin.accounts.models import Account, PageSession
 from gongxin.config import Config
 from gongxin.db import name_caller
@@ -138,7 +138,7 @@ class Door:
     def sign_in(self, account: Account, method: str) -> None:
         """Begins a session; its cookie goes out with the answer."""
         device = device_of(request.user_agent.string)
-        g.new_token = sign_in.begin(self.session, account, face=self.face.name, method=method, device=device)
+        g.new_token = sessions.begin(self.session, account, face=self.face.name, method=method, device=device)
 
 
 def the_face() -> Face:
@@ -182,7 +182,7 @@ def _run(row: Page, view: Callable[..., Any], path: dict[str, Any]) -> Response:
 
 def _recognise(door: Door) -> None:
     token = request.cookies.get(door.face.cookie, "")
-    found = sign_in.resume(door.session, token, door.face.name) if token and door.face.name != "check" else None
+    found = sessions.resume(door.session, token, door.face.name) if token and door.face.name != "check" else None
     if found is not None:
         door.kept, door.account = found
         door.member = members.get_member(door.session, door.account.member_id)
@@ -205,7 +205,7 @@ def _admit(door: Door) -> Response | None:
             fix_zh="需要时请本机构管理员调整角色。",
             fix_en="Your administrator can change your roles.",
         )
-    if door.page.decides and request.method == "POST" and sign_in.must_prove_again(door.kept):
+    if door.page.decides and request.method == "POST" and sessions.must_prove_again(door.kept):
         g.keep_form = True
         return door.render("prove.html", again=True, next=door.safe_next())
     name_caller(door.session, door.member.id, door.member.kind)

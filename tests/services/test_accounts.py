@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from gongxin import clock
-from gongxin.accounts import queries, service, sign_in
+from gongxin.accounts import queries, service, sessions
 from gongxin.config import Config
 from gongxin.errors import Conflict, Invalid, NotFound
 from tests.conftest import act_for
@@ -92,11 +92,11 @@ def test_what_works_once_works_once_in_the_database_too(session: Session, config
 
 def test_an_ended_session_stays_ended(session: Session, config: Config) -> None:
     who = person(session, config, house(session), "officer").account
-    token = sign_in.begin(session, who, face="admin", method="password", device="test")
-    assert sign_in.resume(session, token, "admin") is not None
-    assert sign_in.resume(session, token, "portal") is None
-    sign_in.end_all(session, who)
-    assert sign_in.resume(session, token, "admin") is None
+    token = sessions.begin(session, who, face="admin", method="password", device="test")
+    assert sessions.resume(session, token, "admin") is not None
+    assert sessions.resume(session, token, "portal") is None
+    sessions.end_all(session, who)
+    assert sessions.resume(session, token, "admin") is None
     again = "update page_sessions set ended_at = null where account_id = :i"
     assert refused_by(session, again, i=who.id) == "page_sessions_change"
 
@@ -104,12 +104,12 @@ def test_an_ended_session_stays_ended(session: Session, config: Config) -> None:
 def test_a_session_is_over_after_an_idle_hour_and_after_half_a_day(session: Session, config: Config) -> None:
     who = person(session, config, house(session), "officer").account
     for column, minutes in (("seen_at", 61), ("began_at", 721)):
-        token = sign_in.begin(session, who, face="admin", method="password", device="test")
+        token = sessions.begin(session, who, face="admin", method="password", device="test")
         found = queries.find_session(session, service.digest(token))
         assert found is not None
         setattr(found[0], column, clock.now() - timedelta(minutes=minutes))
         with session.no_autoflush:
-            assert sign_in.resume(session, token, "admin") is None, column
+            assert sessions.resume(session, token, "admin") is None, column
         session.refresh(found[0])
 
 

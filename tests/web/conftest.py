@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from werkzeug.test import TestResponse
 
-from gongxin.accounts import sign_in
+from gongxin.accounts import sessions
 from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.members.models import Member
@@ -80,7 +80,7 @@ class Town:
     def browser(self, face: str, who: Person) -> Browser:
         """Signed in a moment ago."""
         with transaction(self.engine) as session:
-            token = sign_in.begin(session, who.account, face=face, method="password", device="test")
+            token = sessions.begin(session, who.account, face=face, method="password", device="test")
         found = self.stranger(face)
         found.cookie(token)
         return found

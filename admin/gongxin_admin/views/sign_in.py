@@ -9,7 +9,7 @@ from flask import Flask, Response, flash, g, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
-from gongxin.accounts import queries, rules, sign_in
+from gongxin.accounts import passkeys, queries, rules, sessions, sign_in
 from gongxin.accounts.models import Account
 from gongxin.errors import Invalid, NotFound, Unauthenticated
 from gongxin.sealed import seal, unseal
@@ -55,13 +55,11 @@ def register(app: Flask) -> None:
     @page(app, f"{face}.passkey_options", "/passkey-options")
     def options(door: Door) -> Response:
         purpose = "prove" if request.args.get("purpose") == "prove" else "sign_in"
-        return Response(sign_in.ask_options(door.session, door.config, purpose), mimetype="application/json")
+        return Response(passkeys.request_options(door.session, door.config, purpose), mimetype="application/json")
 
     @page(app, f"{face}.sign_in_passkey", "/sign-in/passkey", ("POST",))
     def by_passkey(door: Door) -> Response:
-        account = sign_in.by_passkey(
-            door.session, door.config, credential=request.form.get("credential", ""), face=face
-        )
+        account = passkeys.sign_in(door.session, door.config, credential=request.form.get("credential", ""), face=face)
         if account is None or not belongs(door, account):
             return door.render("sign_in.html", error=_passkey_refused(), form={}, next=request.args.get("next", ""))
         door.sign_in(account, "passkey")
@@ -89,7 +87,7 @@ def register(app: Flask) -> None:
                 )  # fmt: skip
             if tried.error is None:
                 sign_in.use_link(door.session, token, "set_up")
-                sign_in.end_all(door.session, account)
+                sessions.end_all(door.session, account)
                 door.sign_in(account, "link")
                 return door.render("recovery.html", codes=codes)
             return _set_up_page(door, account, token, secret, tried.error)
@@ -101,10 +99,10 @@ def register(app: Flask) -> None:
         if not belongs(door, account):
             raise _other_face()
         if request.method == "GET":
-            made = sign_in.passkey_options(door.session, door.config, account)
+            made = passkeys.creation_options(door.session, door.config, account)
             return Response(made, mimetype="application/json")
         with door.attempting() as tried:
-            sign_in.add_passkey(
+            passkeys.add(
                 door.session,
                 door.config,
                 account,
@@ -114,7 +112,7 @@ def register(app: Flask) -> None:
         if tried.error is not None:
             return _set_up_page(door, account, token, sign_in.new_secret(), tried.error)
         sign_in.use_link(door.session, token, "set_up")
-        sign_in.end_all(door.session, account)
+        sessions.end_all(door.session, account)
         door.sign_in(account, "passkey")
         return door.go("home")
 
@@ -122,7 +120,7 @@ def register(app: Flask) -> None:
     def out(door: Door) -> Response:
         with as_registry(door):
             assert door.kept is not None
-            sign_in.end(door.session, door.me, door.kept.id)
+            sessions.end(door.session, door.me, door.kept.id)
         g.new_token = None
         return door.go("sign_in")
 
@@ -137,7 +135,7 @@ def register(app: Flask) -> None:
     @page(app, f"{face}.prove_passkey", "/prove/passkey", ("POST",))
     def prove_by_passkey(door: Door) -> Response:
         with as_registry(door):
-            account = sign_in.by_passkey(
+            account = passkeys.sign_in(
                 door.session, door.config, credential=request.form.get("credential", ""), face=face,
                 purpose="prove", only=door.me,
             )  # fmt: skip
@@ -165,7 +163,7 @@ def register(app: Flask) -> None:
         except ValueError:
             raise NotFound("session_not_found", zh="没有这个会话", en="There is no such session") from None
         with as_registry(door):
-            sign_in.end(door.session, door.me, wanted)
+            sessions.end(door.session, door.me, wanted)
         flash(_("会话已结束。"), "good")
         return door.go("own_account")
 
@@ -201,7 +199,7 @@ def _proven(door: Door, account: Account | None, wrong: Any) -> Response:
     if account is None or door.kept is None:
         return door.render("prove.html", error=wrong, next=door.safe_next())
     with as_registry(door):
-        sign_in.prove(door.session, door.kept)
+        sessions.prove(door.session, door.kept)
     flash(_("身份已确认；十分钟内可以作出决定。"), "good")
     return door.to(door.safe_next())
 

@@ -3,7 +3,7 @@
 from flask import Flask, Response, flash, request, session, url_for
 from flask_babel import gettext as _
 
-from gongxin.accounts import sign_in, single_sign_on
+from gongxin.accounts import sessions, sign_in, single_sign_on
 from gongxin.accounts.single_sign_on import Provider
 from gongxin.errors import NotFound
 
@@ -39,10 +39,10 @@ def register(app: Flask) -> None:
         if tried.error is not None:
             template = "sign_in.html" if door.account is None else "prove.html"
             return door.render(template, error=tried.error, form={}, next=kept.get("next", ""))
-        sign_in.told(door.session, door.config, account, proven=door.account is not None, face=face)
+        sign_in.by_provider(door.session, door.config, account, proven=door.account is not None, face=face)
         if door.kept is not None:
             with as_registry(door):
-                sign_in.prove(door.session, door.kept)
+                sessions.prove(door.session, door.kept)
             flash(_("身份已确认；十分钟内可以作出决定。"), "good")
         else:
             door.sign_in(account, "single_sign_on")
