@@ -1,5 +1,6 @@
-"""通行密钥 Passkeys (WebAuthn Level 3, user verified): made, used to sign in or to prove a person, removed. Run as the
-registry, like `sign_in`; a refusal to sign in is recorded and returned, not raised.
+"""通行密钥 Passkeys (WebAuthn Level 3, user verified): made, used to sign in or to prove a person, removed.
+
+Run as the registry, like `sign_in`; a refusal to sign in is recorded and returned, not raised.
 """
 
 import json
