@@ -11,5 +11,6 @@
 | 会话 | session | a sign-in on one device, listed and ended by its owner |
 
 An account is invited, active, locked or closed. Who signed in, how, and what was refused is a record (`sign_ins`); an
-unknown login is answered as a wrong password is, in the same time. Begin with `rules.py`, then `sign_in.py`, `passkeys.py`, `sessions.py`.
+unknown login is answered as a wrong password is, in the same time. Begin with `rules.py`, then `sign_in.py`,
+`passkeys.py`, `sessions.py`.
 """
