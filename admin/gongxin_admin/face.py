@@ -197,7 +197,8 @@ def _admit(door: Door) -> Response | None:
         return None
     if door.account is None or door.kept is None or door.member is None:
         return door.go("sign_in", next=request.full_path.rstrip("?") if request.method == "GET" else None)
-    if not roles.intersection(door.account.roles) or door.member.state not in {"active", "suspended"}:
+    opens = door.page.opens_for(door.account.roles, door.member.kind)
+    if not opens or door.member.state not in {"active", "suspended"}:
         raise Forbidden(
             "wrong_role",
             zh="您的角色不能打开此页",

@@ -32,6 +32,11 @@ def moment(at: datetime | None) -> Markup:
     )
 
 
+def instant(text: str) -> Markup:
+    """A moment as services write it (RFC 3339)."""
+    return moment(datetime.fromisoformat(text))
+
+
 def day(at: date | None) -> Markup:
     return Markup("—") if at is None else Markup('<time datetime="{0}">{0}</time>').format(at.isoformat())
 
@@ -48,4 +53,6 @@ def plain(text: str) -> Markup:
 
 
 _CONTROLS = frozenset("\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
-FILTERS = {"yuan": yuan, "percent": percent, "moment": moment, "day": day, "named": named, "plain": plain}
+FILTERS = {
+    "yuan": yuan, "percent": percent, "moment": moment, "instant": instant, "day": day, "named": named, "plain": plain,
+}  # fmt: skip

@@ -27,7 +27,7 @@ MENU: dict[str, tuple[str, ...]] = {
         "admin.blacklist",
         "admin.people",
     ),
-    "portal": ("portal.home", "portal.people"),
+    "portal": ("portal.home", "portal.ask", "portal.cases", "portal.imports", "portal.asked", "portal.people"),
     "check": (),
 }
 
@@ -67,12 +67,12 @@ def waiting(door: "Door") -> list[Work]:
 def menu() -> list[Line]:
     """What this person may open."""
     door = g.get("door")
-    if door is None or door.account is None:
+    if door is None or door.account is None or door.member is None:
         return []
     lines = []
     for name in MENU[door.face.name]:
         page = PAGES[name]
-        if page.roles is None or page.roles.intersection(door.account.roles):
+        if page.opens_for(door.account.roles, door.member.kind):
             address = url_for(name)
             inside = request.path == address or (
                 name.endswith(".home") is False and request.path.startswith(address + "/")

@@ -4,6 +4,7 @@
 opens every row as every role.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from gongxin.accounts.rules import ROLES
@@ -14,17 +15,30 @@ OFFICERS = frozenset({"officer"})
 ADMINISTRATORS = frozenset({"administrator"})
 COMMITTEE = frozenset({"committee"})
 MATTER_READERS = frozenset({"officer", "committee", "auditor"})
+# At the portal: who acts for the house, and who reads besides.
+WORKERS = frozenset({"clerk", "compliance"})
+HOUSE = WORKERS | ADMINISTRATORS
+CREDITORS = frozenset({"bank"})
+PARTIES = frozenset({"bank", "agency"})
+CASE_SIDES = frozenset({"bank", "agency", "mediator"})
+ASKERS = frozenset({"bank", "agency", "court", "mediator"})
 
 
 @dataclass(frozen=True)
 class Page:
-    """One row. `name` is `<face>.<view>`, also Flask's endpoint; `zh` and `en` the page's name in menus and titles."""
+    """One row. `name` is `<face>.<view>`, also Flask's endpoint; `zh` and `en` the page's name in menus and titles.
+    `kinds`: of which kinds of member, None for all."""
 
     name: str
     zh: str
     en: str
     roles: frozenset[str] | None
     decides: bool = False
+    kinds: frozenset[str] | None = None
+
+    def opens_for(self, roles: Collection[str], kind: str) -> bool:
+        """Whether somebody with these roles, of a member of this kind, may open it."""
+        return self.roles is None or (not self.roles.isdisjoint(roles) and (self.kinds is None or kind in self.kinds))
 
     @property
     def face(self) -> str:
@@ -85,6 +99,16 @@ PAGES: dict[str, Page] = {
         Page("admin.corrections", "更正确认", "Corrections", MATTER_READERS),
         Page("admin.committees", "委员会", "Committees", MATTER_READERS),
         Page("admin.seat", "登记委员", "Seat a member", OFFICERS, decides=True),
+        Page("portal.subject_keys", "盲化密钥", "Blinding keys", WORKERS),
+        Page("portal.evaluate", "盲化求值", "Blind evaluation", WORKERS),
+        Page("portal.ask", "联系前查询", "Ask before contact", WORKERS, kinds=ASKERS),
+        Page("portal.asked", "查询记录", "Our questions", HOUSE, kinds=ASKERS),
+        Page("portal.cases", "案件", "Cases", HOUSE, kinds=CASE_SIDES),
+        Page("portal.case", "案件", "Case", HOUSE, kinds=CASE_SIDES),
+        Page("portal.case_move", "委托操作", "Place a case", WORKERS, kinds=PARTIES),
+        Page("portal.case_event", "登记状态", "Assert a status", WORKERS, kinds=CASE_SIDES),
+        Page("portal.imports", "批量登记", "Register from a file", WORKERS, kinds=CREDITORS),
+        Page("portal.import_lines", "登记各行", "Register the lines", WORKERS, kinds=CREDITORS),
         Page("check.form", "查验", "Check", None),
         Page("check.find", "查验", "Check", None),
         Page("check.result", "查验结果", "Result", None),

@@ -11,6 +11,7 @@ from . import (
     home,
     members,
     people,
+    portal,
     sign_in,
     single_sign_on,
 )
@@ -28,6 +29,6 @@ VIEWS: dict[str, tuple[Callable[[Flask], None], ...]] = {
         agents.register_all,
         blacklist.register,
     ),
-    "portal": (*BOTH,),
+    "portal": (*BOTH, portal.register),
     "check": (check.register,),
 }

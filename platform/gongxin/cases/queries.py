@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, Row, Uuid, any_, cast, exists, select, text
+from sqlalchemy import ARRAY, ColumnElement, Row, Uuid, and_, any_, cast, exists, func, select, text
 from sqlalchemy.orm import Session
 
 from gongxin.errors import NotFound
@@ -72,25 +72,35 @@ def lock_cases(session: Session, case_ids: Collection[uuid.UUID]) -> dict[uuid.U
 def cases_page(
     session: Session, member_id: uuid.UUID, kind: str, filters: Mapping[str, Any], after: uuid.UUID | None, limit: int
 ) -> Sequence[Case]:
-    """The member's own cases in the order they were registered, one more than `limit`."""
-    wanted = select(Case)
-    if kind == "bank":
-        wanted = wanted.where(Case.creditor_id == member_id)
-    elif kind == "agency":
-        wanted = wanted.where(Case.agency_id == member_id, Case.placement.in_(HELD))
-    else:
-        file = exists().where(
-            CaseReference.case_id == Case.id, CaseReference.member_id == member_id, CaseReference.ended_at.is_(None)
-        )
-        wanted = wanted.where(file)
+    """The member's own cases in the order they were registered, one more than `limit`. `stopped`: those with a stop
+    flag, or without."""
+    wanted = select(Case).where(_own(member_id, kind))
     for name in ("creditor_ref", "placement", "closed"):
         if name in filters:
             wanted = wanted.where(getattr(Case, name) == filters[name])
+    if "stopped" in filters:
+        wanted = wanted.where((Case.stop_mask != 0) == filters["stopped"])
     if "updated_since" in filters:
         wanted = wanted.where(Case.updated_at >= filters["updated_since"])
     if after is not None:
         wanted = wanted.where(Case.id > after)
     return session.scalars(wanted.order_by(Case.id).limit(limit + 1)).all()
+
+
+def placements(session: Session, member_id: uuid.UUID, kind: str) -> dict[str, int]:
+    """How many of the member's own cases stand where."""
+    rows = session.execute(select(Case.placement, func.count()).where(_own(member_id, kind)).group_by(Case.placement))
+    return {row[0]: row[1] for row in rows}
+
+
+def _own(member_id: uuid.UUID, kind: str) -> ColumnElement[bool]:
+    if kind == "bank":
+        return Case.creditor_id == member_id
+    if kind == "agency":
+        return and_(Case.agency_id == member_id, Case.placement.in_(HELD))
+    return exists().where(
+        CaseReference.case_id == Case.id, CaseReference.member_id == member_id, CaseReference.ended_at.is_(None)
+    )
 
 
 def references_of(session: Session, case_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, list[CaseReference]]:

@@ -26,6 +26,8 @@ const WORDS = {
   proof: ["盲化求值的证明不成立，结果没有使用。请联系登记处。", "The proof of blind evaluation does not hold; nothing of it was used. Call the registry."],
   unreadable: ["登记处的答复无法读取，请稍后再试。", "The registry's reply cannot be read. Try again later."],
   offline: ["连接不上登记处，请稍后再试。", "The registry cannot be reached. Try again later."],
+  signed_out: ["登录已失效，请在另一页重新登录后再试；此页内容还在。", "You are signed out: sign in on another page and try again; this page keeps its content."],
+  too_fast: ["请求过于频繁，请一分钟后再试。", "Too many requests: try again in a minute."],
   cannot: ["此浏览器不能生成盲化令牌，请改用 gongxin-member。", "This browser cannot make blind tokens: use gongxin-member."],
 };
 
@@ -226,6 +228,8 @@ async function answer(asked) {
   } catch {
     throw new Fault("offline");
   }
+  if (response.redirected) throw new Fault("signed_out");
+  if (response.status === 429 && !(response.headers.get("Content-Type") ?? "").includes("json")) throw new Fault("too_fast");
   try {
     body = await response.json();
   } catch {

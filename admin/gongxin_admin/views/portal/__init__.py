@@ -1,0 +1,12 @@
+"""机构门户 The portal: what a member without programmers does by hand. A module a section."""
+
+from flask import Flask
+
+from . import asking, cases, importing, subjects
+
+SECTIONS = (subjects, asking, cases, importing)
+
+
+def register(app: Flask) -> None:
+    for section in SECTIONS:
+        section.register(app)
