@@ -6,6 +6,7 @@ whose character would be that is not issued. Without I, O, S, V, Z, which read a
 
 import re
 from collections.abc import Callable
+from operator import mul
 
 from .folding import fold
 from .identifiers import USCC_ALPHABET, IdentifierError
@@ -18,6 +19,8 @@ LICENCE_PATTERN = f"^{PREFIX}[{USCC_ALPHABET}]{{{BODY}}}[0-9A-Z]$"
 FILING_PATTERN = f"^{FILING_PREFIX}[{USCC_ALPHABET}]{{{BODY}}}[0-9A-Z]$"
 _FORM = re.compile(LICENCE_PATTERN[1:-1])
 _VALUES = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
+_VALUE_OF = bytes.maketrans(_VALUES.encode(), bytes(range(37)))
+_WEIGHTS = tuple(2**power % 37 for power in range(len(PREFIX) + BODY, -1, -1))
 
 
 def check_character(body: str) -> str:
@@ -26,6 +29,14 @@ def check_character(body: str) -> str:
     for character in body:
         remainder = (remainder + _VALUES.index(character)) * 2 % 37
     return _VALUES[(38 - remainder) % 37]
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text is a licence number in its normal form, the check character included; for many of them at once."""
+    if _FORM.fullmatch(text) is None:
+        return False
+    remainder: int = sum(map(mul, text.encode().translate(_VALUE_OF), _WEIGHTS)) % 37
+    return remainder == 1
 
 
 def draw(below: Callable[[int], int], prefix: str = PREFIX) -> str:

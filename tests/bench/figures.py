@@ -18,7 +18,7 @@ from gongxin_wire.voprf import oprf
 from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
-from . import agents, badging, contracts, delivery, hashing, importing, ledger, load, log_figures
+from . import agent_checks, agents, badging, contracts, delivery, hashing, importing, ledger, load, log_figures
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -394,6 +394,18 @@ FIGURES = (
     Figure("cap_recheck", "1,000,000 contracts rechecked / the same set-based SQL", 0.3, contracts.cap_recheck),
     Figure("commission_bulk", "100,000 commissions / the same arithmetic in SQL", 0.3, contracts.commission_bulk),
     Figure("token", "token requests with private_key_jwt and DPoP / a bare WSGI answer", 0.06, token),
+    Figure(
+        "agent_check",
+        "one check of an agent over HTTP, among 1,000,000 / a bare WSGI answer, requests a second",
+        0.10,
+        agent_checks.agent_check,
+    ),
+    Figure(
+        "agent_check_batch",
+        "1,000 agents checked in one call over HTTP / the best raw SQL",
+        0.3,
+        agent_checks.agent_check_batch,
+    ),
     Figure("badge_verify", "badges verified over bare EdDSA verifications", 0.7, lambda _world: badging.ratio()),
     Figure(
         "grade_recompute",

@@ -63,7 +63,9 @@ class Registry:
         with transaction(self.engine) as session:
             access.ensure_registry_keys(session, self.config)
             subjects.ensure_epochs(session, self.config)
-        self.bank = self._member("bank", 1, ["cases.read", "cases.write", "lookups", "subjects.evaluate"])
+        self.bank = self._member(
+            "bank", 1, ["agents.check", "cases.read", "cases.write", "lookups", "subjects.evaluate"]
+        )
         self.agency = self._member("agency", 2, ["cases.read", "cases.write", "lookups", "subjects.evaluate"])
         self._fill()
 

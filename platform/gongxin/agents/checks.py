@@ -1,146 +1,146 @@
-"""The check: up to a thousand people in one signed answer, recorded with its leaf."""
+"""The check: up to a thousand people in one signed answer, recorded with its leaf before it leaves (ADR 0004)."""
 
 import hashlib
-import uuid
+import os
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy.orm import Session
+import orjson
 
 from gongxin import clock, ids
 from gongxin.disclosure import receipts
-from gongxin.errors import Forbidden, Invalid, bad_field
-from gongxin.subjects import service as subjects
-from gongxin.transparency import service as transparency
+from gongxin.errors import Forbidden
+from gongxin.transparency.service import Promise
 from gongxin.web.caller import Caller
 from gongxin.web.runtime import Runtime
-from gongxin_wire.canonical import b64u, canonical
+from gongxin_wire.canonical import b64u
+from gongxin_wire.commitments import SALT_BYTES, commit_bytes
 
-from . import queries, rules
-from .models import AgentCheck
+from . import queries_checks, rules
+from .questions import Question
 
-DATA_SET = "agent"
-# What the blacklist says of these people to this asker, by agent; set as the application is put together. While nobody
-# set it the answer is `not_available`, and so it is for whom it leaves out.
-# Whoever is told has a row of the blacklist's own that says so, under the check's id.
-BlacklistReader = Callable[..., Mapping[uuid.UUID, Mapping[str, Any]]]
-blacklist_reader: BlacklistReader | None = None
+# What the blacklist says of one person: a function of their entries in force as the database told them to this asker
+# and of the last day of an interim stop; set as the application is put together. While nobody set it the answer is
+# `not_available`. Whoever is told has a row of the blacklist's own that says so, under the check's id.
+BlacklistState = Callable[[Sequence[Mapping[str, Any]], str | None], Mapping[str, Any]]
+blacklist_state: BlacklistState | None = None
 
 
-def check(
-    runtime: Runtime, session: Session, caller: Caller, *, purpose: str, items: Sequence[dict[str, Any]], body: Any
-) -> dict[str, Any]:
-    """The answer to a member, signed. `body` is the request as it came, which the receipt binds. Raises Forbidden where
-    the purpose is not the caller's."""
+def check(runtime: Runtime, caller: Caller, question: Question) -> bytes:
+    """The answer's body, signed. Commits by itself: the record is durable before the answer leaves."""
     if caller.member_id is None:
         raise Forbidden
-    fields = rules.check_purpose(purpose, caller.kind)
-    asked: list[tuple[int, str | None, int | None, bytes | None]] = []
-    for at, item in enumerate(items):
-        asked += _asked(runtime, at, item, purpose)
+    member_id = caller.member_id
     check_id, now, today = ids.new_id(), clock.now(), clock.today_in_china()
-    found = queries.standing(session, asked)
-    credit = queries.credit(session, {row["agent_id"] for row in found.values()})
-    people = {row["agent_id"] for row in found.values()}
-    listed: Mapping[uuid.UUID, Mapping[str, Any]] = {}
-    if blacklist_reader is not None and people:
-        listed = blacklist_reader(session, people, source_id=check_id, at=now, today=today)
-    answers = [
-        rules.answer(
-            found.get(at),
-            fields,
-            today,
-            credit.get(found[at]["agent_id"], ()) if at in found else (),
-            listed.get(found[at]["agent_id"]) if at in found else None,
-        )
-        for at in range(len(items))
-    ]
-    session.add(
-        AgentCheck(
-            id=check_id,
-            asked_at=now,
-            member_id=caller.member_id,
-            client_id=caller.client_id,
-            purpose=purpose,
-            items=[_recorded(found.get(at), item) for at, item in enumerate(items)],
-            fields=list(fields),
-        )
+    facts = queries_checks.facts(
+        runtime.engine,
+        (
+            check_id, now, today.isoformat(), member_id, caller.kind, question.places,
+            f"{{{','.join(question.numbers)}}}", question.key_places, question.epochs, question.keys,
+        ),
+    )  # fmt: skip
+    people = {row[0]: row for row in facts["people"] or ()}
+    answers = receipts.canonical(answer_all(question, people, facts, today))
+    digest, version = b64u(hashlib.sha256(answers).digest()), rules.pack()["version"]
+    salt, asked_at, fresh_until = os.urandom(SALT_BYTES), receipts.moment(now), now + _fresh(runtime)
+    record = (
+        f'{{"answer":"{digest}","asked_at":"{asked_at}","check_id":"{check_id}","member_id":"{member_id}",'
+        f'"purpose":"{question.purpose}","question":"{b64u(question.digest)}"}}'
     )
-    session.flush()
-    question, answer = hashlib.sha256(canonical(body)).digest(), receipts.canonical(answers)
-    return {
-        "answers": answers,
-        "as_of": receipts.moment(now),
-        "check_id": str(check_id),
-        "fresh_until": receipts.moment(now + timedelta(seconds=runtime.config.answer_max_age_seconds)),
-        "purpose": purpose,
-        "rules_version": rules.pack()["version"],
-        "receipt": _sign(runtime, session, caller.member_id, check_id, purpose, question, answer, now),
-    }
-
-
-def _asked(
-    runtime: Runtime, at: int, item: dict[str, Any], purpose: str
-) -> list[tuple[int, str | None, int | None, bytes | None]]:
-    """The item's rows of the question. Raises Invalid at its place."""
-    pointer = f"/items/{at}"
-    if ("licence" in item) == ("subject" in item):
-        raise bad_field(pointer, "licence 与 subject 恰给其一", "Give exactly one of licence and subject")
-    if (purpose == "hiring") != ("consent" in item):
-        raise Invalid(
-            "consent_reference",
-            zh="招用核验须有本人同意书编号，其他用途不填",
-            en="A check before hiring names the applicant's consent; other checks name none",
-            fix_zh="consent 填写本机构保存的同意书编号。",
-            fix_en="consent is the reference of the consent you keep.",
-            pointer=f"{pointer}/consent",
-        )
-    if "licence" in item:
-        return [(at, rules.check_licence(item["licence"], f"{pointer}/licence"), None, None)]
-    keys = subjects.parse_subject(runtime.config, runtime, item["subject"], DATA_SET, pointer=f"{pointer}/subject")
-    return [(at, None, epoch, key) for epoch, key in keys]
-
-
-def _recorded(row: Any, item: dict[str, Any]) -> dict[str, Any]:
-    """The agent asked about, where there is one; never a token."""
-    told = {"agent_id": str(row["agent_id"]) if row else None}
-    return told | ({"consent": item["consent"]} if "consent" in item else {})
-
-
-def _sign(
-    runtime: Runtime,
-    session: Session,
-    member_id: uuid.UUID,
-    check_id: uuid.UUID,
-    purpose: str,
-    question: bytes,
-    answer: bytes,
-    now: Any,
-) -> str:
-    leaf = transparency.append(
-        session,
-        kind="agent_check",
-        record={
-            "answer": b64u(hashlib.sha256(answer).digest()),
-            "asked_at": receipts.moment(now),
-            "check_id": str(check_id),
-            "member_id": str(member_id),
-            "purpose": purpose,
-            "question": b64u(question),
-        },
-        leaf_id=check_id,
-        owner=member_id,
-    )
-    return receipts.sign(
+    queries_checks.record(
+        runtime.engine,
+        (
+            check_id, now, member_id, caller.client_id, question.purpose, _items(question, people),
+            orjson.dumps(question.fields).decode(), salt, record,
+        ),
+    )  # fmt: skip
+    receipt = receipts.sign(
         runtime,
         member_id=member_id,
         lookup_id=check_id,
-        purpose=f"agent_{purpose}",
-        question=question,
-        answer=answer,
+        purpose=f"agent_{question.purpose}",
+        question=question.digest,
+        answer=answers,
         asked_at=now,
-        fresh_until=now + timedelta(seconds=runtime.config.answer_max_age_seconds),
-        policy_version=rules.pack()["version"],
-        leaf=leaf,
+        fresh_until=fresh_until,
+        policy_version=version,
+        leaf=Promise(check_id, commit_bytes(salt, record.encode())),
     )
+    return (
+        b'{"answers":%s,"as_of":"%s","check_id":"%s","fresh_until":"%s","purpose":"%s","receipt":"%s","rules_version":%d}'
+        % (
+            answers, asked_at.encode(), str(check_id).encode(), receipts.moment(fresh_until).encode(),
+            question.purpose.encode(), receipt.encode(), version,
+        )
+    )  # fmt: skip
+
+
+def _fresh(runtime: Runtime) -> timedelta:
+    return timedelta(seconds=runtime.config.answer_max_age_seconds)
+
+
+def answer_all(
+    question: Question, people: Mapping[int, Sequence[Any]], facts: Mapping[str, Any], today: date
+) -> list[dict[str, Any]]:
+    """An answer for each item, in its order."""
+    credit: dict[str, list[Any]] = {}
+    for entry in facts["credit"] or ():
+        credit.setdefault(entry[0], []).append(entry)
+    entries: dict[str, list[Any]] = {}
+    for entry in facts["entries"] or ():
+        entries.setdefault(entry["agent_id"], []).append(entry)
+    stops, agencies = facts["stops"] or {}, facts["agencies"] or {}
+    answers = []
+    for at in range(question.count):
+        row = people.get(at)
+        if row is None:
+            answers.append(rules.NOBODY)
+            continue
+        agent_id = row[1]
+        listed = blacklist_state and blacklist_state(entries.get(agent_id, ()), stops.get(agent_id))
+        standing = _standing(row, agencies[row[8]])
+        answers.append(
+            rules.answer(standing, question.fields, today, map(_entry, credit.get(agent_id, ())), listed)
+        )  # fmt: skip
+    return answers
+
+
+def _standing(row: Sequence[Any], agency: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "licence_no": row[2],
+        "state": row[3],
+        "released": row[4],
+        "valid_from": _day(row[5]),
+        "valid_until": _day(row[6]),
+        "barred_until": _day(row[7]),
+        "agency_id": row[8],
+        "agency_zh": agency[0],
+        "agency_en": agency[1],
+        "agency_state": agency[2],
+        "certificates": [{"level": c[0], "issued_on": c[1], "valid_until": c[2]} for c in row[9] or ()],
+    }
+
+
+def _entry(row: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "id": row[1],
+        "severity": row[2],
+        "certainty": row[3],
+        "occurred_on": date.fromisoformat(row[4]),
+        "contested": row[5],
+        "objection": row[6],
+        "reply": row[7],
+    }
+
+
+def _day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def _items(question: Question, people: Mapping[int, Sequence[Any]]) -> str:
+    """The agent asked about, where there is one, and the consent; never a token."""
+    told = [{"agent_id": people[at][1] if at in people else None} for at in range(question.count)]
+    for item, consent in zip(told, question.consents, strict=False):
+        item["consent"] = consent
+    return orjson.dumps(told).decode()

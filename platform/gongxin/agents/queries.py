@@ -241,12 +241,3 @@ def statistics(session: Session, day: date, pack: Mapping[str, Any]) -> Sequence
         text("select * from agent_statistics(:day, cast(:pack as jsonb))"),
         {"day": day, "pack": orjson.dumps(pack).decode()},
     ).all()
-
-
-def credit(session: Session, agent_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Mapping[str, Any]]]:
-    """The entries that stand, by agent; whoever employs them."""
-    rows = session.execute(text("select * from agent_credit(cast(:ids as uuid[]))"), {"ids": list(agent_ids)})
-    found: dict[uuid.UUID, list[Mapping[str, Any]]] = {}
-    for row in rows.mappings():
-        found.setdefault(row["agent_id"], []).append(dict(row))
-    return found

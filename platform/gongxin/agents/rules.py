@@ -278,6 +278,9 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 
 
+NOBODY: dict[str, Any] = {"found": False, "may_work": False}
+
+
 def parts_of(action: str) -> tuple[str, ...]:
     """What of an answer a move changes. An application or a decision on one is no licence: it changes the bar alone."""
     if action in {"release", "retain"}:
@@ -323,7 +326,7 @@ def answer(
     wanted = set(fields)
     if row is None or (row["state"] not in PUBLIC_STATES and "bar" not in wanted):
         listed = {"blacklist": dict(blacklist)} if blacklist and blacklist["state"] == "listed" else {}
-        return {"found": False, "may_work": False, **listed}
+        return NOBODY | listed
     told: dict[str, Any] = {
         "found": True,
         "may_work": may_work(row["state"], row["valid_until"], row["agency_state"], today)

@@ -30,19 +30,21 @@ _NOT_LISTED = {"state": "not_listed"}
 _MALFORMED = {"state": "invalid", "code": "bad_line"}
 
 
-def read_for_check(
-    session: Session, agent_ids: Iterable[uuid.UUID], *, source_id: uuid.UUID, at: datetime, today: date
-) -> dict[uuid.UUID, dict[str, Any]]:
-    """The state of each agent for the caller of this transaction, told under the check's id."""
-    wanted = list(agent_ids)
-    found = strongest(queries.entries(session, wanted, today=today, source_id=source_id, at=at), "agent_id")
-    stops = queries.stops(session, wanted, today)
-    return {agent_id: _answer(found.get(agent_id), stops.get(agent_id)) for agent_id in wanted}
+def state_for_check(rows: Sequence[Mapping[str, Any]], stop_until: str | None) -> dict[str, Any]:
+    """What a check tells of one agent, from its rows of `blacklist_entries` and the last day of an interim stop as the
+    database wrote them; whoever asked has been recorded as told of them."""
+    if not rows:
+        return _NOT_LISTED | ({"stop_until": stop_until} if stop_until else {})
+    read = [
+        {**row, "begins_on": date.fromisoformat(row["begins_on"]), "ends_on": date.fromisoformat(row["ends_on"])}
+        for row in rows
+    ]
+    return _answer(strongest(read, "agent_id").get(rows[0]["agent_id"]), stop_until)
 
 
 def register() -> None:
     """From here on checks of agents answer with the blacklist."""
-    checks.blacklist_reader = read_for_check
+    checks.blacklist_state = state_for_check
 
 
 def screen(
@@ -102,9 +104,9 @@ def strongest(rows: Iterable[Mapping[str, Any]], by: str) -> dict[Any, Mapping[s
     return found
 
 
-def _answer(row: Mapping[str, Any] | None, stop_until: date | None) -> dict[str, Any]:
+def _answer(row: Mapping[str, Any] | None, stop_until: str | None) -> dict[str, Any]:
     told = rules.answer(row, insider=row is not None and row["insider"])
-    return told | ({"stop_until": stop_until.isoformat()} if stop_until else {})
+    return told | ({"stop_until": stop_until} if stop_until else {})
 
 
 def _asked(

@@ -1,7 +1,7 @@
 """Every SELECT on matters, votes, entries and corrections."""
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -181,25 +181,6 @@ def members_of(session: Session, kind: str) -> list[uuid.UUID]:
 # --- answers --------------------------------------------------------------------------------------------------------
 
 
-def entries(
-    session: Session, agent_ids: Iterable[uuid.UUID], *, today: date, source_id: uuid.UUID, at: datetime
-) -> list[Mapping[str, Any]]:
-    """The entries in force of these agents, and the rows that say that the caller was told of them."""
-    rows = session.execute(
-        text("select * from blacklist_entries(cast(:agents as uuid[]), :today, :source, :at)"),
-        {"agents": list(agent_ids), "today": today, "source": source_id, "at": at},
-    )
-    return [dict(row) for row in rows.mappings()]
-
-
-def stops(session: Session, agent_ids: Iterable[uuid.UUID], today: date) -> dict[uuid.UUID, date]:
-    rows = session.execute(
-        text("select * from blacklist_stops(cast(:agents as uuid[]), :today)"),
-        {"agents": list(agent_ids), "today": today},
-    )
-    return {row.agent_id: row.until for row in rows}
-
-
 Asked = tuple[Sequence[int], Sequence[str | None], Sequence[int | None], Sequence[bytes | None]]
 
 
@@ -229,8 +210,8 @@ def screen(
     return [dict(row) for row in rows.mappings()]
 
 
-def screen_stops(session: Session, asked: Asked, today: date) -> dict[int, date]:
-    """Interim stops among whoever was asked about, by place."""
+def screen_stops(session: Session, asked: Asked, today: date) -> dict[int, str]:
+    """Interim stops among whoever was asked about, by place: the last day."""
     places, numbers, epochs, keys = asked
     rows = session.execute(
         text(
@@ -239,7 +220,7 @@ def screen_stops(session: Session, asked: Asked, today: date) -> dict[int, date]
         ),
         {"places": places, "numbers": numbers, "epochs": epochs, "keys": keys, "today": today},
     )
-    return {row.place: row.until for row in rows}
+    return {row.place: row.until.isoformat() for row in rows}
 
 
 # --- reports of one member ------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import re
 from binascii import a2b_base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ MAX_EPOCHS = 2
 
 # 43 characters of base64url hold 258 bits: the last must leave its two spare bits zero, or two texts were one token.
 TOKEN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+_TOKENS = re.compile(rf"(?:{TOKEN.pattern}A)+")
+_STANDARD = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,17 @@ def accepted(epochs: Iterable[Epoch]) -> frozenset[int]:
 def decode_token(text: str) -> bytes:
     """32 bytes from a text that TOKEN has matched."""
     return a2b_base64(text.replace("-", "+").replace("_", "/") + "=")
+
+
+def decode_tokens(texts: Sequence[str]) -> list[bytes] | None:
+    """The same for many at once, by one regular expression and one decoding; None where one is no token. Raises
+    TypeError for what is no text."""
+    joined = "A".join(texts) + "A"
+    if set(map(len, texts)) != {43} or _TOKENS.fullmatch(joined) is None:
+        return None
+    # Each token and an "A" are 44 characters, so 33 bytes of which the last is zero.
+    raw = a2b_base64(joined.translate(_STANDARD))
+    return [raw[at : at + 32] for at in range(0, len(raw), 33)]
 
 
 def check_subject(subject: Any, accepted: frozenset[int], pointer: str = "/subject") -> list[tuple[int, bytes]]:

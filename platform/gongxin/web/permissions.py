@@ -248,7 +248,7 @@ PERMISSIONS: dict[str, Permission] = {
         _row("filings.list", "agents.read", ROLL_READERS, "s"),
         _row("filings.get", "agents.read", ROLL_READERS, "sp"),
         _row("filings.move", "agents.write", ROLL_KEEPERS, "sc"),
-        _row("agents.check", "agents.check", AGENT_CHECKERS, "scp"),
+        _row("agents.check", "agents.check", AGENT_CHECKERS, "sp"),
         _row("agents.public_check", None),
         _row("agents.check_badge", None),
         _row("agents.check_photo", None),
