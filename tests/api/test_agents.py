@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 
 from gongxin import clock
 from gongxin.access import service as access
+from gongxin.agents import checks
 from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.web.caller import Caller
@@ -326,6 +327,28 @@ def test_each_kind_asks_for_its_own_purpose(house: House, licensed: Any) -> None
 def test_a_question_that_is_not_one(house: House, item: dict[str, Any], code: str, pointer: str) -> None:
     answer = check(house, member(house, "bank"), "placement", item)
     assert (answer.status_code, answer.json["code"], answer.json["pointer"]) == (422, code, pointer)
+
+
+def test_a_number_is_read_however_it_is_written_and_a_name_stands_once(house: House, licensed: Any) -> None:
+    bank, number = member(house, "bank"), licensed[0].licence_no
+    plain = check(house, bank, "placement", {"licence": number}).json["answers"]
+    assert check(house, bank, "placement", {"licence": f" {number[:5].lower()}-{number[5:]}"}).json["answers"] == plain
+    raw = '{"purpose":"placement","items":[{"licence":"%s"%s}]}'
+    for more in (f',"licence":"{number}"', f',"lic\\u0065nce":"{number}"'):
+        answer = house.call(
+            "POST", "/v1/agents/checks", bank, data=raw % (number, more), content_type="application/json"
+        )
+        assert (answer.status_code, answer.json["code"]) == (400, "bad_json")
+    answer = house.call("POST", "/v1/agents/checks", bank, data=raw % (number, ""), content_type="application/json")
+    assert answer.json["answers"] == plain
+
+
+def test_without_a_blacklist_nobody_reads_as_clear(
+    house: House, licensed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "blacklist_state", None)
+    told = check(house, member(house, "bank"), "placement", {"licence": licensed[0].licence_no}).json["answers"][0]
+    assert told["blacklist"] == {"state": "not_available"}
 
 
 def test_a_check_takes_up_to_a_thousand(house: House, licensed: Any) -> None:

@@ -1,4 +1,4 @@
-"""Figures of checks among a million agents: one over HTTP / a bare answer, a thousand in one call / the best raw SQL."""
+"""Figures of checks among a million agents: one over HTTP to a bare answer, a thousand in one call to raw SQL."""
 
 import json
 import statistics

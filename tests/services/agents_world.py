@@ -1,5 +1,6 @@
 """What tests of agents share: agencies, an association, people made through the verbs as their members would."""
 
+import json
 import uuid
 from collections.abc import Iterable
 from contextlib import contextmanager
@@ -7,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
-from gongxin import clock
-from gongxin.agents import filings, queries, queries_filings, service, training
+from gongxin import clock, ids
+from gongxin.agents import checks, filings, queries, queries_filings, rules, service, training
 from gongxin.agents.models import Agent, Certificate
 from gongxin.agents.models_filings import AgencyFiling
+from gongxin.agents.questions import Question
 from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.web.caller import Caller
@@ -26,6 +28,10 @@ FILING: dict[str, Any] = {
     "scope": ["remind", "negotiate"],
     "officers": [{"role": "conduct", "name": "测试员丙"}, {"role": "data_protection", "name": "测试员丁"}],
 }
+_FACTS = text(
+    "select agent_facts(cast(:id as uuid), :at, cast(:today as date), cast(:member as uuid), :kind, array[0],"
+    " array[cast(:number as text)], '{}', '{}', '')"
+)
 
 
 @dataclass
@@ -104,6 +110,21 @@ class Office:
         self.filed(agency)
         self.become(agency)
         return service.claim(self.session, caller=agency, licence=agent.licence_no)
+
+    def facts(self, agent: Agent, caller: Caller) -> dict[str, Any]:
+        """What the statement of a check by this caller finds, and records of the blacklist's entries as told."""
+        given = {"id": ids.new_id(), "at": clock.now(), "today": clock.today_in_china(), "member": caller.member_id,
+                 "kind": caller.kind, "number": agent.licence_no}  # fmt: skip
+        self.become(caller)
+        found: dict[str, Any] = json.loads(self.session.scalar(_FACTS, given) or "")
+        return found
+
+    def told(self, agent: Agent, caller: Caller, purpose: str) -> dict[str, Any]:
+        """The answer of a check by this caller."""
+        question = Question(purpose, rules.FIELDS[purpose], 1, [0], [agent.licence_no], [], [], b"", [], b"")
+        facts = self.facts(agent, caller)
+        people = {row[0]: row for row in facts["people"]}
+        return checks.answer_all(question, people, facts, clock.today_in_china())[0]
 
     def read(self, agent: Agent) -> Agent:
         self.become(self.association)

@@ -418,9 +418,7 @@ def test_a_check_says_what_the_person_says(office: Office) -> None:
         (alleged, "objection", "并无此事"),
     ):
         records.respond(office.session, agent.id, each.id, caller=office.agency, kind=kind, said=said)
-    row = queries.standing(office.session, [(0, agent.licence_no, None, None)])[0]
-    entries = queries.credit(office.session, [agent.id])[agent.id]
-    told = rules.answer(row, rules.FIELDS["placement"], TODAY, entries)["record"]
+    told = office.told(agent, office.world.member("bank"), "placement")["record"]
     (objection,) = told["objections"]
     assert (objection["objection"], objection["reply"], told["contested"]) == ("当日未值班", "有排班表", 1)
 

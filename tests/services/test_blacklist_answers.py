@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from gongxin import clock, ids
+from gongxin import clock
 from gongxin.app import create_app
 from gongxin.blacklist import answers, clocks, queries, records
 from gongxin.config import Config
@@ -49,18 +49,9 @@ def days(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-_ASKED = (
-    "cast(:id as uuid), :at, cast(:today as date), cast(:member as uuid), :kind, array[0], array[:number], '{}', '{}',"
-    " ''"
-)
-
-
 def ask(bench: Bench, caller: Caller) -> dict[str, Any]:
     """What a check by this caller tells, by the statement that a check runs."""
-    given = {"id": ids.new_id(), "at": clock.now(), "today": clock.today_in_china(), "member": caller.member_id,
-             "kind": caller.kind, "number": bench.agent.licence_no}  # fmt: skip
-    found = bench.session.scalar(text(f"select agent_facts({_ASKED})"), given)
-    facts, agent_id = json.loads(found), str(bench.agent.id)
+    facts, agent_id = bench.office.facts(bench.agent, caller), str(bench.agent.id)
     return answers.state_for_check(facts["entries"] or (), (facts["stops"] or {}).get(agent_id))
 
 
