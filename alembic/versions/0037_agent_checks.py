@@ -3,8 +3,8 @@ blacklist the asker was told, the other records the check with its leaf. Between
 
 from alembic import op
 
-revision = "0036"
-down_revision = "0035"
+revision = "0037"
+down_revision = "0036"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 # Nested loops and one plan for all calls, as for look-ups (0006): the cost must not jump as the register grows.
