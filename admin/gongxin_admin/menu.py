@@ -25,6 +25,8 @@ MENU: dict[str, tuple[str, ...]] = {
         "admin.agents",
         "admin.filings",
         "admin.blacklist",
+        "admin.log",
+        "admin.delivery",
         "admin.people",
     ),
     "portal": ("portal.home", "portal.ask", "portal.cases", "portal.imports", "portal.asked", "portal.people"),

@@ -25,7 +25,7 @@ def measures(session: Session, _config: Config) -> dict[str, tuple[str, float | 
         "gongxin_log_waiting_oldest_seconds": ("Age of the oldest leaf that waits for its place", found.oldest),
         "gongxin_log_merge_delay_late": (
             f"1 where that or the longest is over the published {rules.MAX_MERGE_DELAY_SECONDS} s",
-            1.0 if _is_late(found) else 0.0,
+            1.0 if is_late(found) else 0.0,
         ),
     }
 
@@ -33,7 +33,7 @@ def measures(session: Session, _config: Config) -> dict[str, tuple[str, float | 
 def warn_of_delay(session: Session, _config: Config) -> int:
     """A job: one log line where a leaf waits, or waited this hour or the last, longer than published."""
     found = queries.merge_delays(session)
-    if not _is_late(found):
+    if not is_late(found):
         return 0
     log.error(
         "log_merge_delay_late",
@@ -44,5 +44,6 @@ def warn_of_delay(session: Session, _config: Config) -> int:
     return 1
 
 
-def _is_late(found: Any) -> bool:
+def is_late(found: Any) -> bool:
+    """Whether a leaf of `queries.merge_delays` waits, or waited this hour or the last, longer than published."""
     return bool(max(found.longest, found.oldest) > rules.MAX_MERGE_DELAY_SECONDS)

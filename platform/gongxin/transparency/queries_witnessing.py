@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from gongxin.errors import NotFound
+
 from .models import LogCheckpoint
 from .models_witnessing import Cosignature, SplitReport, Stamp, Witness
 
@@ -110,3 +112,36 @@ def stamps(session: Session, *, from_size: int, after: int, limit: int) -> Seque
         .order_by(Stamp.number)
         .limit(limit + 1)
     ).all()
+
+
+# --- what the desk shows --------------------------------------------------------------------------------------------
+
+
+def checkpoints(session: Session, *, before: int | None, limit: int) -> Sequence[Any]:
+    """(checkpoint, how many members cosigned it), the newest first, one more than the limit."""
+    signed = (
+        select(func.count(Witness.member_id.distinct()))
+        .join(Cosignature, Cosignature.witness_id == Witness.id)
+        .where(Cosignature.size == LogCheckpoint.size)
+        .scalar_subquery()
+    )
+    wanted = select(LogCheckpoint, signed)
+    if before is not None:
+        wanted = wanted.where(LogCheckpoint.size < before)
+    return session.execute(wanted.order_by(LogCheckpoint.size.desc()).limit(limit + 1)).all()
+
+
+def newest_stamps(session: Session, *, before: int | None, limit: int) -> Sequence[Stamp]:
+    """The newest first, one more than the limit."""
+    wanted = select(Stamp)
+    if before is not None:
+        wanted = wanted.where(Stamp.number < before)
+    return session.scalars(wanted.order_by(Stamp.number.desc()).limit(limit + 1)).all()
+
+
+def get_report(session: Session, report_id: uuid.UUID) -> SplitReport:
+    """One that the caller may see. Raises NotFound."""
+    found = session.get(SplitReport, report_id)
+    if found is None:
+        raise NotFound("report_not_found", zh="没有这份报告", en="There is no such report")
+    return found

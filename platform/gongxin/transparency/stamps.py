@@ -148,7 +148,7 @@ class Stamper:
             self._thread.join(seconds)
 
 
-def _age(session: Session) -> tuple[bool, float]:
+def age(session: Session) -> tuple[bool, float]:
     """Whether the last good stamp is late, and its age in seconds (of the log, where there is none)."""
     last, first = witnessing.last_stamp(session), witnessing.checkpoint_after(session, -1)
     now, received, since = clock.now(), last.received_at if last else None, first.signed_at if first else None
@@ -159,7 +159,7 @@ def _age(session: Session) -> tuple[bool, float]:
 
 def warn_of_stamps(session: Session, config: Config) -> int:
     """A warning where the last good stamp is older than 36 hours; how many warnings."""
-    if not config.tsa_url or not _age(session)[0]:
+    if not config.tsa_url or not age(session)[0]:
         return 0
     log.warning("log_stamp_late")
     return 1
@@ -169,8 +169,8 @@ def measures(session: Session, config: Config) -> dict[str, tuple[str, float]]:
     """For /metrics; nothing where no authority is configured."""
     if not config.tsa_url:
         return {}
-    late, age = _age(session)
+    late, seconds = age(session)
     return {
-        "gongxin_log_stamp_age_seconds": ("Age of the last good time stamp", age),
+        "gongxin_log_stamp_age_seconds": ("Age of the last good time stamp", seconds),
         "gongxin_log_stamp_late": ("1 where it is older than 36 hours", 1.0 if late else 0.0),
     }

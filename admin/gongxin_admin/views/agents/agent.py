@@ -90,7 +90,7 @@ def _agent(door: Door, agent_id: UUID, error: GongxinError | None = None) -> Res
     object_ = {
         "title": languages.both(f"催收员 {found.licence_no}", f"Agent {found.licence_no}"),
         "rule": _("协会的决定即时生效，写入透明日志；此人的记录只答复有依据的核验。"),
-        "number": found.licence_no,
+        "number": "",
         "back": url_for("admin.agents"),
         "back_name": _("催收员"),
         "state": (words.shown(words.STATES, found.state), words.STATES[found.state][2]),

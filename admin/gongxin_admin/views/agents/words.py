@@ -1,18 +1,19 @@
 """The words of agents on a page, each (中文, English), and what the section's pages share."""
 
-from collections.abc import Iterable, Mapping
-from datetime import date, datetime, timedelta
-from uuid import UUID
+from collections.abc import Mapping
+from datetime import date, timedelta
 
 from flask import url_for
 
 from gongxin import calendar, clock
 from gongxin.agents import rules
-from gongxin.members import queries as members
 
 from ... import languages
 from ...face import Door
 from ...menu import Line
+from ..common import day_of, is_officer, names
+
+__all__ = ["day_of", "is_officer", "names"]
 
 Pair = tuple[str, str]
 Words = Mapping[str, tuple[str, ...]]
@@ -167,15 +168,6 @@ def options(table: Words) -> list[tuple[str, str]]:
     return [(word, shown(table, word)) for word in table]
 
 
-def names(door: Door, ids: Iterable[UUID]) -> dict[UUID, str]:
-    return {member: languages.both(*pair) for member, pair in members.names(door.session, ids).items()}
-
-
-def day_of(at: datetime) -> date:
-    """The legal day in China of a moment."""
-    return at.astimezone(clock.SHANGHAI).date()
-
-
 def due(since: date, what: str) -> date:
     """The day by which an application or a filing is to be decided."""
     return calendar.china().add(since, rules.pack()["clocks"][what]["working_days"])
@@ -185,11 +177,6 @@ def left(due_on: date) -> int:
     """Working days left; under 0 where it is overdue."""
     today, china = clock.today_in_china(), calendar.china()
     return china.between(today, due_on) if due_on >= today else -max(1, china.between(due_on, today))
-
-
-def is_officer(door: Door) -> bool:
-    """Whether this person may decide: officers of the association, not a regulator's."""
-    return "officer" in door.me.roles and door.house.kind == "association"
 
 
 def horizon(days: int) -> date:
