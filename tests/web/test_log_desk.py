@@ -87,12 +87,7 @@ def test_an_alarm_stands_on_the_page_and_is_work_of_an_officer(
     with transaction(town.engine) as session:
         assert queries_witnessing.newest_witnessed(session, 99) is None
     monkeypatch.setattr("gongxin_admin.views.log.clock.now", lambda: now() + timedelta(days=2))
-    late = Browser(app, "admin")
-    late.client = app.test_client()
-    from gongxin.accounts import sign_in
-
-    with transaction(town.engine) as session:
-        late.cookie(sign_in.begin(session, officer.account, face="admin", method="password", device="test"))
+    late = Town({"admin": app}, town.engine, town.config).browser("admin", officer)
     assert "见证不足法定数目超过一日" in late.get("/admin/log").text
     assert "见证不足法定数目超过一日" in late.get("/admin").text
 

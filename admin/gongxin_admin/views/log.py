@@ -225,7 +225,7 @@ def _report(door: Door, report_id: UUID) -> Response:
         "facts": [
             (_("机构"), names(door, {found.member_id}).get(found.member_id, "—")),
             (_("报告于"), moment(found.reported_at)),
-            (_("证据指纹"), found.digest.hex()),
+            (_("报告指纹"), found.digest.hex()),
         ],
         "steps": [],
     }  # fmt: skip
