@@ -27,6 +27,7 @@ from .delivery import api as delivery_api
 from .disclosure import api as disclosure_api
 from .evidence import api as evidence_api
 from .evidence import api_batches as evidence_batches_api
+from .federation import api as federation_api
 from .fund.bank import api as fund_bank_api
 from .fund.claims import api as claims_api
 from .fund.income import api as income_api
@@ -59,6 +60,7 @@ BLUEPRINTS = (
     *income_api.BLUEPRINTS,
     *claims_api.BLUEPRINTS,
     *(standards_api.blp, contracts_api.blp, commissions_api.blp),
+    *federation_api.BLUEPRINTS,
 )
 
 SECURITY_HEADERS = (

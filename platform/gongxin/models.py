@@ -30,6 +30,7 @@ for _package in (
     "agents.models_filings",
     "blacklist.models",
     "contracts.commissions.models",
+    "federation.models",
 ):
     importlib.import_module(f"gongxin.{_package}")
 

@@ -87,10 +87,14 @@ class RegistryKey(Base):
     __table_args__ = (
         PrimaryKeyConstraint("kid"),
         CheckConstraint(_KID, name="kid"),
-        CheckConstraint("(use, alg) in (('token', 'ES256'), ('receipt', 'EdDSA'), ('badge', 'EdDSA'))", name="use"),
+        CheckConstraint(
+            "(use, alg) in (('token', 'ES256'), ('receipt', 'EdDSA'), ('badge', 'EdDSA'), ('federation', 'EdDSA'))",
+            name="use",
+        ),
         CheckConstraint("not public_jwk ? 'd'", name="public"),
         CheckConstraint(
-            "published_until is null or use in ('token', 'badge') and retired_at is not null", name="published_until"
+            "published_until is null or use in ('token', 'badge', 'federation') and retired_at is not null",
+            name="published_until",
         ),
         Index("ix_registry_keys_one_live", "use", unique=True, postgresql_where=text("retired_at is null")),
     )

@@ -1,4 +1,4 @@
-"""The registry's own signing keys: one live for tokens (ES256), one for receipts and one for badges (EdDSA).
+"""The registry's own signing keys: one live for tokens (ES256), one each for receipts, badges and peers (EdDSA).
 Private halves are sealed under the master key; opened once a process, then looked up by kid."""
 
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ from gongxin.web.runtime import Runtime
 from . import jose, queries
 from .models import RegistryKey
 
-USES = {"token": jose.ES256, "receipt": jose.EDDSA, "badge": jose.EDDSA}
+USES = {"token": jose.ES256, "receipt": jose.EDDSA, "badge": jose.EDDSA, "federation": jose.EDDSA}
 # What stands for itself until it ends is given up with its key; a receipt proves what was said, and stays.
-_WITHDRAWABLE = ("token", "badge")
+_WITHDRAWABLE = ("token", "badge", "federation")
 _SECONDS = 5.0
 # How long other processes may go on signing with the key before, and clocks may differ.
 _GRACE = timedelta(seconds=60)
@@ -63,8 +63,8 @@ def rotate(session: Session, config: Config, use: str, *, withdraw: bool = False
             "key_use_not_found",
             zh="没有这种用途的密钥",
             en="There is no key of this use",
-            fix_zh="用途为 token、receipt 或 badge。",
-            fix_en="The use is token, receipt or badge.",
+            fix_zh="用途为 token、receipt、badge 或 federation。",
+            fix_en="The use is token, receipt, badge or federation.",
         )
     now = clock.now()
     for key in queries.registry_keys_for_update(session):
@@ -127,6 +127,15 @@ def signing_key(runtime: Runtime, use: str) -> SigningKey:
             fix_en="The operator must make the registry's keys first.",
         )
     return found
+
+
+def published(session: Session, config: Config, use: str) -> list[SigningKey]:
+    """The keys of a use that still count, opened, the one that signs now first."""
+    found = sorted(
+        (key for key in queries.published_keys(session, clock.now()) if key.use == use),
+        key=lambda key: key.retired_at is not None,
+    )
+    return [SigningKey(key.kid, key.alg, _open(config.master_key, use, key.kid, key.sealed_private)) for key in found]
 
 
 def verifying_key(runtime: Runtime, kid: str) -> jose.Key | None:

@@ -17,6 +17,7 @@ from .fund_bank import bank as fund_bank
 from .fund_office import fund
 from .log import log
 from .members import members
+from .peers import peers
 from .serve import serve, worker
 from .spec import spec
 from .stamps import stamp
@@ -31,7 +32,8 @@ def main() -> None:
 
 
 for command in (
-    accounts, agents, clients, contracts, db, delivery, epochs, fund, keys, log, members, policy, serve, spec, worker,
+    accounts, agents, clients, contracts, db, delivery, epochs, fund, keys, log, members, peers,
+    policy, serve, spec, worker,
 ):  # fmt: skip
     main.add_command(command)
 fund.add_command(fund_bank)

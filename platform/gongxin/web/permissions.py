@@ -249,6 +249,9 @@ PERMISSIONS: dict[str, Permission] = {
         _row("filings.get", "agents.read", ROLL_READERS, "sp"),
         _row("filings.move", "agents.write", ROLL_KEEPERS, "sc"),
         _row("agents.check", "agents.check", AGENT_CHECKERS, "sp"),
+        _row("federation.describe", None),
+        # Known by its message signature (RFC 9421) under a pinned key.
+        _row("federation.status", None),
         _row("agents.public_check", None),
         _row("agents.check_badge", None),
         _row("agents.check_photo", None),
