@@ -37,8 +37,11 @@ def main() -> None:
     from moneyed import Money
 
     call_command("migrate", verbosity=0)
-    cash = Account.objects.create(name="cash", code="1", type=AccountType.asset, currencies=["CNY"])
-    levies = Account.objects.create(name="levies", code="2", type=AccountType.income, currencies=["CNY"])
+    cash, levies = (
+        Account.objects.filter(code=code).first()
+        or Account.objects.create(name=name, code=code, type=kind, currencies=["CNY"])
+        for name, code, kind in (("cash", "1", AccountType.asset), ("levies", "2", AccountType.income))
+    )
 
     def post(amount: Money) -> None:
         with transaction.atomic():

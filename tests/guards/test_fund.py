@@ -19,17 +19,25 @@ LEG = "insert into fund_legs (entry_id, position, account_id, fund, side, amount
 POST = "update fund_entries set state = 'posted', posted_at = now(), acted_officer = 'WANG02' where id = :e"
 
 
-@pytest.fixture
-def fund(session: Session) -> Fund:
-    """As the association itself: nothing here is done for the registry."""
+@pytest.fixture(params=["", "checked"], ids=["plainly", "as if a verb had checked"])
+def fund(session: Session, request: pytest.FixtureRequest) -> Fund:
+    """As the association itself: nothing here is done for the registry. What tells the triggers that a verb has checked
+    opens nothing to the web role."""
     found = open_fund(session)
     found.posted(10_000)
     act_for(session, found.member_id, "association")
+    pretend(found, request.param)
     return found
+
+
+def pretend(fund: Fund, books: str) -> None:
+    fund.session.info["books"] = books
+    fund.session.execute(text("select set_config('gongxin.books', :books, true)"), {"books": books})
 
 
 def refused(fund: Fund, statement: str, **values: Any) -> str:
     """The constraint, or the state of SQL where a right is missing."""
+    pretend(fund, fund.session.info["books"])
     with pytest.raises(DBAPIError) as caught, fund.session.begin_nested():
         fund.session.execute(text(statement), values)
     return "42501" if getattr(caught.value.orig, "sqlstate", "") == "42501" else named(caught.value)
@@ -97,6 +105,145 @@ def test_the_way_itself_is_open(fund: Fund) -> None:
 def test_what_may_not_be_posted(fund: Fund, legs: list[tuple[str, str, int]], constraint: str) -> None:
     entry_id = ready(fund, *legs)
     assert refused(fund, POST, e=entry_id) == constraint
+
+
+VERB_POST = "select fund_post(:e, :m, 'WANG02', now())"
+VERB_APPROVE = "select fund_approve(:e, :h, :m, :o, null, now())"
+VERB_DRAFT = (
+    "select fund_draft(gen_random_uuid(), :key, :hash, :on, :words, :reference, :reverses, :hold, :accounts, :funds,"
+    " :sides, cast(:amounts as bigint[]), :m, :officer, now())"
+)
+
+
+@pytest.mark.parametrize(
+    ("legs", "constraint"),
+    [
+        ([("cash", "debit", 5), ("levies", "credit", 4)], "fund_entries_balanced"),
+        ([("cash", "debit", 5)], "fund_entries_balanced"),
+        ([], "fund_entries_balanced"),
+        ([("cash", "debit", 5), ("staff_levies", "credit", 5)], "fund_entries_balanced"),
+        ([("relief", "debit", 5), ("medical_cash", "credit", 5)], "fund_entries_restriction"),
+        ([("relief", "debit", 10_001), ("cash", "credit", 10_001)], "fund_entries_minimum"),
+        ([("relief", "debit", 10_000), ("cash", "credit", 10_001), ("cash", "debit", 1)], None),
+        ([("relief", "debit", 10_001), ("cash", "credit", 10_002), ("cash", "debit", 1)], "fund_entries_minimum"),
+    ],
+)
+def test_what_the_verb_does_not_post(fund: Fund, legs: list[tuple[str, str, int]], constraint: str | None) -> None:
+    entry_id = ready(fund, *legs)
+    if constraint is None:
+        fund.session.execute(text(VERB_POST), {"e": entry_id, "m": fund.member_id})
+        assert fund.balance("cash") == 0
+    else:
+        assert refused(fund, VERB_POST, e=entry_id, m=fund.member_id) == constraint
+
+
+def test_the_verb_posts_once_and_what_is_approved_alone(fund: Fund) -> None:
+    by = {"m": fund.member_id}
+    entry_id = a_draft(fund, ("cash", "debit", 5), ("levies", "credit", 5))
+    assert refused(fund, VERB_POST, e=entry_id, **by) == "fund_entries_transition"
+    submit(fund, entry_id)
+    approve(fund, entry_id, "WANG02")
+    assert refused(fund, VERB_POST, e=entry_id, **by) == "fund_entries_transition"
+    approve(fund, entry_id, "ZHAO03")
+    assert refused(fund, VERB_POST.replace("WANG02", "wang02"), e=entry_id, **by) == "ck_fund_entries_officers"
+    assert refused(fund, VERB_POST.replace("now()", "now() - interval '3 days'"), e=entry_id, **by) == (
+        "fund_entries_future"
+    )
+    assert refused(fund, VERB_POST, e=entry_id, m=uuid.uuid4()) == "42501"
+    fund.session.execute(text(VERB_POST), {"e": entry_id, **by})
+    assert refused(fund, VERB_POST, e=entry_id, **by) == "fund_entries_final"
+
+
+def test_what_the_verb_does_not_approve(fund: Fund) -> None:
+    entry_id = a_draft(fund, ("cash", "debit", 5), ("levies", "credit", 5))
+    given: dict[str, Any] = {"e": entry_id, "h": bytes(32), "m": fund.member_id, "o": "WANG02"}
+    assert refused(fund, VERB_APPROVE, **given) == "fund_approvals_submitted"
+    given["h"] = submit(fund, entry_id)
+    assert refused(fund, VERB_APPROVE, **(given | {"o": "LIN01"})) == "fund_approvals_maker"
+    assert refused(fund, VERB_APPROVE, **(given | {"h": bytes(32)})) == "fund_approvals_content"
+    assert refused(fund, VERB_APPROVE, **(given | {"o": "wang02"})) == "ck_fund_approvals_officer"
+    assert refused(fund, VERB_APPROVE, **(given | {"e": uuid.uuid4()})) == "fk_fund_approvals_entry_id"
+    assert refused(fund, VERB_APPROVE, **(given | {"m": uuid.uuid4()})) == "42501"
+    fund.session.execute(text(VERB_APPROVE), given)
+    assert refused(fund, VERB_APPROVE, **given) == "pk_fund_approvals"
+
+
+def test_what_the_verb_does_not_draft(fund: Fund) -> None:
+    given: dict[str, Any] = {
+        "key": "verb", "hash": bytes(32), "on": fund.today, "words": "收到会费", "reference": None, "reverses": None,
+        "hold": None, "accounts": [fund.codes["cash"], fund.codes["levies"]], "funds": ["RELIEF", "RELIEF"],
+        "sides": ["debit", "credit"], "amounts": [5, 5], "m": fund.member_id, "officer": "LIN01",
+    }  # fmt: skip
+    restricted = [fund.codes["cash"], fund.codes["medical_gifts"]]
+    for change, constraint in (
+        ({"key": "a b"}, "ck_fund_entries_key"),
+        ({"hash": b"x"}, "ck_fund_entries_key"),
+        ({"words": ""}, "ck_fund_entries_words"),
+        ({"reference": "x" * 65}, "ck_fund_entries_words"),
+        ({"officer": "lin-01"}, "ck_fund_entries_officers"),
+        ({"on": fund.today.replace(year=2001)}, "fund_entries_day"),
+        ({"accounts": [fund.codes["cash"], "NONE"]}, "fk_fund_legs_account_id_fund"),
+        ({"funds": ["RELIEF", "STAFF"]}, "fk_fund_legs_account_id_fund"),
+        ({"amounts": [5, 4]}, "fund_entries_balanced"),
+        ({"accounts": [], "funds": [], "sides": [], "amounts": []}, "fund_entries_balanced"),
+        ({"sides": ["debit", "kredit"], "amounts": [5, 5]}, "ck_fund_legs_side"),
+        ({"amounts": [0, 0]}, "ck_fund_legs_amount"),
+        ({"amounts": [-5, -5]}, "ck_fund_legs_amount"),
+        ({"accounts": restricted}, "fund_entries_restriction"),
+        ({"m": uuid.uuid4()}, "42501"),
+    ):
+        assert refused(fund, VERB_DRAFT, **(given | change)) == constraint, change
+    fund.session.execute(text(VERB_DRAFT), given)
+    assert refused(fund, VERB_DRAFT, **(given | {"hash": bytes([1] * 32)})) == "uq_fund_entries_key"
+    act_for(fund.session, None, "registry")
+    assert refused(fund, VERB_DRAFT, **(given | {"key": "v2", "m": uuid.uuid4()})) == "fk_fund_entries_maker_member"
+
+
+def test_nobody_but_the_association_calls_the_verbs(fund: Fund) -> None:
+    entry_id = ready(fund, ("cash", "debit", 5), ("levies", "credit", 5))
+    for kind in ("bank", "court", "agency", "mediator", "regulator"):
+        act_for(fund.session, fund.member_id, kind)
+        assert refused(fund, VERB_POST, e=entry_id, m=fund.member_id) == "42501"
+    for helper in ("fund_actor(gen_random_uuid())", "fund_mirror(gen_random_uuid(), gen_random_uuid())"):
+        assert refused(fund, f"select {helper}") == "42501"
+
+
+def test_a_row_names_what_is_there(fund: Fund) -> None:
+    """Under the names the keys had."""
+    entry_id = a_draft(fund, ("cash", "debit", 5), ("levies", "credit", 5))
+    leg = {"e": uuid.uuid4(), "p": 1, "a": account(fund, "cash"), "f": "RELIEF", "s": "debit", "n": 1}
+    assert refused(fund, LEG, **leg) == "fk_fund_legs_entry_id"
+    assert refused(fund, LEG, **(leg | {"e": entry_id, "p": 3, "a": uuid.uuid4()})) == "fk_fund_legs_account_id_fund"
+    given = {"e": uuid.uuid4(), "h": bytes(32), "m": fund.member_id, "o": "WANG02"}
+    assert refused(fund, APPROVE, **given) == "fk_fund_approvals_entry_id"
+    entry = (
+        "insert into fund_entries (id, key, key_hash, period, booked_on, description, maker_member, maker_officer,"
+        " acted_member, acted_officer, acted_at, created_at) values (gen_random_uuid(), 'k3',"
+        " decode(repeat('00', 32), 'hex'), :p, :d, 'x', :m, 'LIN01', :m, 'LIN01', now(), now())"
+    )
+    values: dict[str, Any] = {"p": 99_999, "d": fund.today, "m": fund.member_id}
+    assert refused(fund, entry, **values) == "fk_fund_entries_period"
+    act_for(fund.session, None, "registry")
+    stranger = values | {"p": fund.period.number, "m": uuid.uuid4()}
+    assert refused(fund, entry, **stranger) == "fk_fund_entries_maker_member"
+    given |= {"e": entry_id, "h": submit(fund, entry_id), "m": uuid.uuid4()}
+    assert refused(fund, APPROVE, **given) == "fk_fund_approvals_member_id"
+
+
+@pytest.mark.parametrize(
+    ("change", "constraint"),
+    [
+        ("key = 'a b'", "42501"),
+        ("description = ''", "ck_fund_entries_words"),
+        ("reference = repeat('x', 65)", "ck_fund_entries_words"),
+        ("acted_officer = 'lin-01'", "ck_fund_entries_officers"),
+        ("posted_at = now()", "ck_fund_entries_posted"),
+    ],
+)
+def test_an_entry_keeps_its_form(fund: Fund, change: str, constraint: str) -> None:
+    entry_id = a_draft(fund)
+    found = refused(fund, f"update fund_entries set {change} where id = :e", e=entry_id)
+    assert found in {constraint, "fund_entries_maker"}
 
 
 def test_nothing_is_posted_that_was_not_approved(fund: Fund) -> None:

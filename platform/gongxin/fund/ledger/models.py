@@ -23,7 +23,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gongxin.db import Base
 
 _STAMP = DateTime(timezone=True)
-_LIVE = text("state not in ('rejected', 'withdrawn', 'expired')")
+_LIVE = "{} is not null and state not in ('rejected', 'withdrawn', 'expired')"
 
 
 class Account(Base):
@@ -104,25 +104,17 @@ class Hold(Base):
 
 
 class Entry(Base):
-    """One movement of money. `acted_*`: who made it what it is now; each such step is kept in `fund_steps`."""
+    """One movement of money. `acted_*`: who made it what it is now; each such step is kept in `fund_steps`. Its form, and
+    that what it names is there, triggers ask, under the names of the checks and keys that cost each statement more."""
 
     __tablename__ = "fund_entries"
     __table_args__ = (
         PrimaryKeyConstraint("id"),
         UniqueConstraint("key"),
-        ForeignKeyConstraint(["period"], ["fund_periods.number"]),
         ForeignKeyConstraint(["reverses"], ["fund_entries.id"]),
         ForeignKeyConstraint(["hold_id"], ["fund_holds.id"]),
-        ForeignKeyConstraint(["maker_member"], ["members.id"]),
-        CheckConstraint("octet_length(key_hash) = 32", name="key"),
-        CheckConstraint("char_length(description) between 1 and 200", name="words"),
-        CheckConstraint("maker_officer ~ '…'", name="officers"),
-        CheckConstraint("approvals_needed between 2 and 5", name="approvals"),
-        CheckConstraint("state in (…)", name="state"),
-        CheckConstraint("octet_length(content_hash) = 32", name="hash"),
-        CheckConstraint("(state = 'posted') = (posted_at is not null)", name="posted"),
-        Index("ix_fund_entries_one_reversal", "reverses", unique=True, postgresql_where=_LIVE),
-        Index("ix_fund_entries_one_use", "hold_id", unique=True, postgresql_where=_LIVE),
+        Index("ix_fund_entries_one_reversal", "reverses", unique=True, postgresql_where=text(_LIVE.format("reverses"))),
+        Index("ix_fund_entries_one_use", "hold_id", unique=True, postgresql_where=text(_LIVE.format("hold_id"))),
         Index(
             "ix_fund_entries_period_pending",
             "period",
@@ -158,8 +150,6 @@ class Leg(Base):
     __tablename__ = "fund_legs"
     __table_args__ = (
         PrimaryKeyConstraint("entry_id", "position"),
-        ForeignKeyConstraint(["entry_id"], ["fund_entries.id"]),
-        ForeignKeyConstraint(["account_id", "fund"], ["fund_accounts.id", "fund_accounts.fund"]),
         CheckConstraint("position between 1 and 200", name="position"),
         CheckConstraint("side in ('debit', 'credit')", name="side"),
         CheckConstraint("amount_fen >= 1", name="amount"),
@@ -178,8 +168,6 @@ class Approval(Base):
     __tablename__ = "fund_approvals"
     __table_args__ = (
         PrimaryKeyConstraint("entry_id", "officer", "content_hash"),
-        ForeignKeyConstraint(["entry_id"], ["fund_entries.id"]),
-        ForeignKeyConstraint(["member_id"], ["members.id"]),
         CheckConstraint("officer ~ '…'", name="officer"),
         CheckConstraint("octet_length(content_hash) = 32", name="hash"),
     )

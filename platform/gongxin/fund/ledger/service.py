@@ -202,7 +202,7 @@ def approve(session: Session, entry_id: uuid.UUID, *, actor: Actor, content_hash
             fix_en="Another approver is needed.",
             pointer="/officer",
         )
-    writes.approve(session, actor, {entry_id: content_hash}, clock.now())
+    writes.approve_one(session, entry_id, actor, content_hash, clock.now())
     return queries.get_entry(session, entry_id)
 
 
@@ -212,11 +212,27 @@ def approve_many(session: Session, *, actor: Actor, hashes: Mapping[uuid.UUID, b
 
 
 def post(session: Session, entry_id: uuid.UUID, *, actor: Actor) -> Entry:
-    """Posts an approved entry: one UPDATE, which checks all and writes balances, history and leaf."""
+    """Posts an approved entry: the database checks all, and writes balances, history and leaf."""
     entry = queries.get_entry(session, entry_id, lock=True)
     rules.check_step(entry.state, "posted")
-    post_many(session, actor=actor, entry_ids=[entry_id])
+    writes.post_one(session, entry_id, actor, clock.now())
     return queries.get_entry(session, entry_id)
+
+
+def book(session: Session, *, maker: Actor, approvers: Sequence[Actor], new: Draft) -> Entry:
+    """An entry's whole life in one statement, where all has been decided before: drafted, approved by those named,
+    posted. The same key with the same content gives the same entry."""
+    rules.check_draft(new)
+    refuse_pii({"description": new.description, "reference": new.reference})
+    known = queries.entries_with_keys(session, [new.key])
+    if any(entry.key_hash != new.key_hash(maker.member_id) for entry in known):
+        raise _key_taken()
+    if not known:
+        accounts = _accounts(session, new.legs)
+        rules.check_accounts(new.legs, accounts)
+        _check_balanced(new.legs, accounts)
+        queries.period_of(session, new.booked_on)
+    return queries.get_entry(session, writes.book(session, ids.new_id(), maker, approvers, new, clock.now()))
 
 
 def post_many(session: Session, *, actor: Actor, entry_ids: Sequence[uuid.UUID]) -> None:
