@@ -1,6 +1,9 @@
 """Re-derives every balance from the postings and every posting from its entry, and holds all of it against what the
-database keeps, the leaves of the log and the signed trial balances. Each leaf must be the entry's, and stand under the
-newest checkpoint or wait for its place; that the tree is what was signed is for `gongxin log verify`.
+database keeps, the leaves of the log, its newest checkpoint and the signed trial balances. Each leaf must be the
+entry's and stand under that checkpoint or wait for its place; that the whole tree is what was signed, now and ever, is
+for `gongxin log verify`.
+
+The database derives and compares; what it finds wrong, and some entries at random, are derived once more here.
 """
 
 import hashlib
@@ -15,14 +18,16 @@ import orjson
 from sqlalchemy.orm import Session
 
 from gongxin.access import service as access
+from gongxin.transparency import keys as log_keys
 from gongxin.transparency import queries as log
 from gongxin.transparency.service import canonical_text
-from gongxin_wire import commitments, merkle
+from gongxin_wire import commitments, merkle, notes
 from gongxin_wire.canonical import canonical, unb64u
 
-from . import periods, queries, rules
+from . import periods, queries, queries_audit, rules
 
-MOST = 100
+MOST = queries_audit.SHOWN
+SAMPLE = 200
 
 
 @dataclass
@@ -46,9 +51,10 @@ class Report:
 def audit(session: Session) -> Report:
     """In one transaction, which should be REPEATABLE READ so that nothing moves meanwhile."""
     report = Report()
+    queries_audit.prepare(session)
     balances, moved, counts = _postings(session, report)
     _kept(session, report, balances, moved, counts)
-    for row in queries.strays(session):
+    for row in queries_audit.strays(session):
         report.check(False, lambda row=row: f"entry {row.entry_id}: its postings are not its legs")  # type: ignore[misc]
     _entries(session, report)
     _periods(session, report)
@@ -57,23 +63,18 @@ def audit(session: Session) -> Report:
 
 def _postings(session: Session, report: Report) -> tuple[dict[Any, int], dict[Any, list[int]], dict[Any, int]]:
     """Balance and number of postings by account, debits and credits by account and period."""
-    balances: dict[Any, int] = {}
-    counts: dict[Any, int] = {}
-    moved: dict[Any, list[int]] = defaultdict(lambda: [0, 0])
-    account, balance, number, last = None, 0, 0, None
-    for row in queries.postings(session):
-        found, at_number, period, fen, after, at = tuple(row)
-        if found != account:
-            account, balance, number, last = found, 0, 0, at
-        balance += fen
-        number += 1
-        if at_number != number or after != balance or at < last:
-            words = f"account {account}: posting {at_number} does not follow the one before"
-            report.check(False, lambda words=words: words)  # type: ignore[misc]
-        last = at
-        moved[account, period][fen < 0] += abs(fen)
-        balances[account], counts[account] = balance, number
-        report.postings += 1
+    balances: dict[Any, int] = defaultdict(int)
+    counts: dict[Any, int] = defaultdict(int)
+    moved: dict[Any, list[int]] = {}
+    for row in queries_audit.derived(session):
+        report.check(
+            row.stray is None,
+            lambda: f"account {row.account_id}: posting {row.stray} does not follow the one before",  # noqa: B023
+        )
+        moved[row.account_id, row.period] = [row.debit_fen, row.credit_fen]
+        balances[row.account_id] += row.debit_fen - row.credit_fen
+        counts[row.account_id] += row.postings
+        report.postings += row.postings
     return balances, moved, counts
 
 
@@ -81,7 +82,7 @@ def _kept(
     session: Session, report: Report, balances: dict[Any, int], moved: dict[Any, list[int]], counts: dict[Any, int]
 ) -> None:
     funds: dict[str, int] = defaultdict(int)
-    for row in queries.kept_totals(session):
+    for row in queries_audit.kept_totals(session):
         report.accounts += 1
         derived = balances.get(row.id, 0)
         funds[row.fund] += derived
@@ -92,7 +93,7 @@ def _kept(
         report.check(fen == 0, lambda: f"fund {fund} is out of balance by {fen} fen")  # noqa: B023
     closed = {period.number for period in queries.periods(session) if period.state == "closed"}
     carried: dict[Any, int] = defaultdict(int)
-    rows = {(row.account_id, row.period): row for row in queries.kept_balances(session)}
+    rows = {(row.account_id, row.period): row for row in queries_audit.kept_balances(session)}
     for key in moved.keys() - rows.keys():
         report.check(False, lambda: f"account {key[0]}, period {key[1]}: no balance is kept")  # noqa: B023
     for (account, period), row in rows.items():
@@ -113,13 +114,33 @@ def _kept(
 def _entries(session: Session, report: Report) -> None:
     newest = log.newest_checkpoint(session)
     size = newest.size if newest is not None else 0
-    for row in queries.posted_entries(session):
-        report.entries += 1
-        for fault in _faults(row, size, report):
-            report.check(False, lambda fault=fault, row=row: f"entry {row.id}: {fault}")  # type: ignore[misc]
+    if newest is not None:
+        fault = _checkpoint_fault(session, newest)
+        report.check(fault is None, lambda: f"checkpoint {size}: {fault}")
+    found = queries_audit.looked_through(session, size)
+    report.entries, report.leaves = found.entries, found.leaves
+    report.waiting, report.erased = found.waiting, found.erased
+    wrong = set(found.wrong or ())
+    for row in queries_audit.posted_entries(session, [*wrong, *queries_audit.some_posted(session, SAMPLE)]):
+        faults = _faults(row, size) or (["it is not as it should be"] if row.id in wrong else [])
+        for words in faults:
+            report.check(False, lambda words=words, row=row: f"entry {row.id}: {words}")  # type: ignore[misc]
 
 
-def _faults(row: Any, size: int, report: Report) -> list[str]:
+def _checkpoint_fault(session: Session, checkpoint: Any) -> str | None:
+    """The newest checkpoint: signed by a key of the log, of all leaves that have a place, with their root."""
+    for key in log_keys.verifiers(session):
+        try:
+            signed, _ = notes.open_checkpoint(checkpoint.note, key)
+        except notes.NoteError:
+            continue
+        if (signed.size, signed.root) != (checkpoint.size, checkpoint.root):
+            return "its note is of another tree"
+        return None if log.root(session) == checkpoint.root else "its root is not that of the leaves"
+    return "no key of the log signed it"
+
+
+def _faults(row: Any, size: int) -> list[str]:
     legs, funds = [], defaultdict[str, int](int)
     for leg in row.legs or []:
         account, fund, side, fen = leg.split(" ")
@@ -136,17 +157,16 @@ def _faults(row: Any, size: int, report: Report) -> list[str]:
     record = canonical_text(rules.leaf_record(row, approvals))
     if row.commitment is None:
         return [*found, "the log has no leaf of it"]
-    if row.salt is None:
-        report.erased += 1
-    elif row.record.encode() != record or commitments.commit_bytes(row.salt, record) != row.commitment:
+    if row.salt is not None and (
+        row.record.encode() != record or commitments.commit_bytes(row.salt, record) != row.commitment
+    ):
         found.append("its leaf commits to something else")
-    if row.leaf_index is None:
-        report.waiting += 1
-    elif row.leaf_index >= size:
+    if row.leaf_index is not None and row.leaf_index >= size:
         found.append("its leaf is under no checkpoint")
-    elif merkle.leaf_hash(commitments.entry(row.id, "fund_entry", row.commitment)) != row.leaf_hash:
+    elif row.leaf_index is not None and row.leaf_hash != merkle.leaf_hash(
+        commitments.entry(row.id, "fund_entry", row.commitment)
+    ):
         found.append("its leaf has another hash")
-    report.leaves += 1
     return found
 
 

@@ -104,8 +104,10 @@ class Hold(Base):
 
 
 class Entry(Base):
-    """One movement of money. `acted_*`: who made it what it is now; each such step is kept in `fund_steps`. Its form, and
-    that what it names is there, triggers ask, under the names of the checks and keys that cost each statement more."""
+    """One movement of money. `acted_*`: who made it what it is now; each such step is kept in `fund_steps`.
+
+    Its form, and that what it names is there, is asked by triggers under the names that checks and keys would have:
+    those cost each statement more (migration `fund_verbs`)."""
 
     __tablename__ = "fund_entries"
     __table_args__ = (

@@ -237,7 +237,7 @@ def trial_balance(session: Session, number: int) -> Sequence[Row[Any]]:
     ).all()
 
 
-# --- export and audit: all that was posted, streamed ------------------------------------------------------------------
+# --- export: all that was posted, streamed ----------------------------------------------------------------------------
 
 
 def journal(session: Session) -> Iterator[Row[Any]]:
@@ -252,67 +252,3 @@ def journal(session: Session) -> Iterator[Row[Any]]:
             execution_options={"yield_per": 5000},
         )
     )
-
-
-def postings(session: Session) -> Iterator[Row[Any]]:
-    """Every posting, account by account, in their order."""
-    return iter(
-        session.execute(
-            text(
-                "select account_id, number, period, amount_fen, balance_fen, at from fund_postings"
-                " order by account_id, number"
-            ),
-            execution_options={"yield_per": 5000},
-        )
-    )
-
-
-def posted_entries(session: Session) -> Iterator[Row[Any]]:
-    """Every posted entry with its legs and approvals, and what the log holds of it."""
-    return iter(
-        session.execute(
-            text(
-                "select e.*, g.legs, y.approvals, o.salt, o.record, coalesce(l.commitment, w.commitment) as commitment,"
-                " l.leaf_index, l.leaf_hash from fund_entries e"
-                " left join lateral (select array_agg((x.account_id::text || ' ' || x.fund || ' ' || x.side || ' '"
-                " || x.amount_fen) order by x.position) as legs from fund_legs x where x.entry_id = e.id) g on true"
-                " left join lateral (select array_agg(a.member_id || '/' || a.officer) as approvals"
-                " from fund_approvals a where a.entry_id = e.id and a.content_hash = e.content_hash) y on true"
-                " left join log_openings o on o.leaf_id = e.id left join log_leaves l on l.leaf_id = e.id"
-                " left join log_waiting w on w.leaf_id = e.id where e.state = 'posted' order by e.id"
-            ),
-            execution_options={"yield_per": 2000},
-        )
-    )
-
-
-def strays(session: Session) -> Sequence[Row[Any]]:
-    """Entries whose postings are not their legs: the first ten."""
-    return session.execute(
-        text(
-            "with wanted as (select l.entry_id, l.position, l.account_id, e.period,"
-            " case l.side when 'debit' then l.amount_fen else -l.amount_fen end as amount_fen"
-            " from fund_legs l join fund_entries e on e.id = l.entry_id where e.state = 'posted')"
-            " select coalesce(w.entry_id, p.entry_id) as entry_id from wanted w full join fund_postings p"
-            " on p.entry_id = w.entry_id and p.position = w.position where w.account_id is distinct from p.account_id"
-            " or w.amount_fen is distinct from p.amount_fen or w.period is distinct from p.period limit 10"
-        )
-    ).all()
-
-
-def kept_totals(session: Session) -> Sequence[Row[Any]]:
-    """What the database keeps of each account, and the sum of its holds."""
-    return session.execute(
-        text(
-            "select a.id, a.code, a.fund, t.balance_fen, t.postings, t.held_fen, coalesce((select sum(h.amount_fen)"
-            " from fund_holds h where h.account_id = a.id and h.state = 'held'), 0)::bigint as holds_fen"
-            " from fund_accounts a left join fund_totals t on t.account_id = a.id order by a.code"
-        )
-    ).all()
-
-
-def kept_balances(session: Session) -> Sequence[Row[Any]]:
-    """What the database keeps of each account and period, oldest period first."""
-    return session.execute(
-        text("select account_id, period, opening_fen, debit_fen, credit_fen from fund_balances order by period")
-    ).all()
