@@ -7,8 +7,8 @@ setting away first."""
 
 from alembic import op
 
-revision = "0035"
-down_revision = "0034"
+revision = "0037"
+down_revision = "0036"
 
 _PATH = "set search_path = pg_catalog, public, pg_temp"
 _SAFE = f"security definer {_PATH}"
