@@ -13,6 +13,7 @@ from gongxin.errors import Conflict, Forbidden
 from gongxin.pii import refuse_pii
 
 from . import queries, rules, writes
+from . import queries_verbs as verbs
 from .models import Account, Entry, Hold
 from .rules import Actor, Draft, NewLeg
 
@@ -202,7 +203,7 @@ def approve(session: Session, entry_id: uuid.UUID, *, actor: Actor, content_hash
             fix_en="Another approver is needed.",
             pointer="/officer",
         )
-    writes.approve_one(session, entry_id, actor, content_hash, clock.now())
+    verbs.approve(session, entry_id, actor, content_hash, clock.now())
     return queries.get_entry(session, entry_id)
 
 
@@ -215,7 +216,7 @@ def post(session: Session, entry_id: uuid.UUID, *, actor: Actor) -> Entry:
     """Posts an approved entry: the database checks all, and writes balances, history and leaf."""
     entry = queries.get_entry(session, entry_id, lock=True)
     rules.check_step(entry.state, "posted")
-    writes.post_one(session, entry_id, actor, clock.now())
+    verbs.post(session, entry_id, actor, clock.now())
     return queries.get_entry(session, entry_id)
 
 
@@ -232,7 +233,7 @@ def book(session: Session, *, maker: Actor, approvers: Sequence[Actor], new: Dra
         rules.check_accounts(new.legs, accounts)
         _check_balanced(new.legs, accounts)
         queries.period_of(session, new.booked_on)
-    return queries.get_entry(session, writes.book(session, ids.new_id(), maker, approvers, new, clock.now()))
+    return queries.get_entry(session, verbs.book(session, ids.new_id(), maker, approvers, new, clock.now()))
 
 
 def post_many(session: Session, *, actor: Actor, entry_ids: Sequence[uuid.UUID]) -> None:
