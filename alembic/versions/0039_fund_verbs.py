@@ -7,8 +7,8 @@ setting away first."""
 
 from alembic import op
 
-revision = "0037"
-down_revision = "0036"
+revision = "0039"
+down_revision = "0038"
 
 _PATH = "set search_path = pg_catalog, public, pg_temp"
 _SAFE = f"security definer {_PATH}"
