@@ -30,6 +30,7 @@ from gongxin.web.address import client_address, rate_key
 from gongxin.web.caller import Caller
 from gongxin.web.limits import RateLimiter
 from gongxin.web.problems import status_of, translate
+from gongxin.web.runtime import Runtime
 
 from . import languages
 from .permissions import PAGES, Page
@@ -144,6 +145,19 @@ class Door:
 def the_face() -> Face:
     found: Face = current_app.extensions["gongxin_face"]
     return found
+
+
+def runtime() -> Runtime:
+    """For the few services that sign: the registry's keys, read once a process. It authenticates nobody."""
+    face = the_face()
+    if "gongxin" not in current_app.extensions:
+        current_app.extensions["gongxin"] = Runtime(face.config, face.engine, face.limiter, _nobody)
+    found: Runtime = current_app.extensions["gongxin"]
+    return found
+
+
+def _nobody(_runtime: Runtime, _request: Any, _permission: Any) -> Caller:
+    raise Forbidden("wrong_role")
 
 
 def page(app: Flask, name: str, rule: str, methods: tuple[str, ...] = ("GET",)) -> Callable[[Any], Any]:

@@ -25,6 +25,7 @@ MENU: dict[str, tuple[str, ...]] = {
         "admin.agents",
         "admin.filings",
         "admin.blacklist",
+        "admin.fund",
         "admin.log",
         "admin.delivery",
         "admin.people",

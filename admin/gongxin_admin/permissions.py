@@ -14,6 +14,8 @@ READERS = frozenset({"officer", "committee", "treasurer", "approver", "auditor",
 OFFICERS = frozenset({"officer"})
 ADMINISTRATORS = frozenset({"administrator"})
 COMMITTEE = frozenset({"committee"})
+FUND_READERS = frozenset({"treasurer", "approver", "auditor"})
+TREASURERS, APPROVERS = frozenset({"treasurer"}), frozenset({"approver"})
 MATTER_READERS = frozenset({"officer", "committee", "auditor"})
 # At the portal: who acts for the house, and who reads besides.
 WORKERS = frozenset({"clerk", "compliance"})
@@ -121,6 +123,33 @@ PAGES: dict[str, Page] = {
         Page("admin.delivery_dead", "死信", "Dead letters", READERS),
         Page("admin.endpoint", "端点", "Endpoint", READERS),
         Page("admin.endpoint_replay", "重发死信", "Send dead letters again", OFFICERS, decides=True),
+        Page("admin.fund", "互助金", "Mutual-aid fund", FUND_READERS),
+        Page("admin.claims", "理赔", "Claims", FUND_READERS),
+        Page("admin.claim", "理赔", "Claim", FUND_READERS),
+        Page("admin.claim_assess", "评估理赔", "Assess a claim", TREASURERS, decides=True),
+        Page("admin.claim_approve", "批准理赔", "Approve a claim", APPROVERS, decides=True),
+        Page("admin.claim_pay", "付款", "Pay a claim", TREASURERS, decides=True),
+        Page("admin.claim_return", "退回理赔", "Return a claim", TREASURERS, decides=True),
+        Page("admin.entries", "分录复核", "Entries", FUND_READERS),
+        Page("admin.entry", "分录", "Entry", FUND_READERS),
+        Page("admin.entry_check", "复核分录", "Check an entry", APPROVERS, decides=True),
+        Page("admin.entry_make", "办理分录", "Move one's entry", TREASURERS, decides=True),
+        Page("admin.runs", "征收", "Levy runs", FUND_READERS),
+        Page("admin.run", "征收批次", "Run", FUND_READERS),
+        Page("admin.run_preview", "试算会费", "Show a levy run", TREASURERS, decides=True),
+        Page("admin.run_approve", "批准批次", "Approve a run", APPROVERS, decides=True),
+        Page("admin.run_make", "开票或撤回", "Invoice or withdraw", TREASURERS, decides=True),
+        Page("admin.bank", "每日对账", "Reconciliation", FUND_READERS),
+        Page("admin.bank_day", "每日对账", "Day at the bank", FUND_READERS),
+        Page("admin.bank_settle", "核销流水", "Settle lines", TREASURERS, decides=True),
+        Page("admin.bank_reconcile", "确认对平", "Reconcile the day", TREASURERS, decides=True),
+        Page("admin.periods", "结账", "Periods", FUND_READERS),
+        Page("admin.period", "会计期间", "Period", FUND_READERS),
+        Page("admin.period_open", "开设期间", "Open a period", TREASURERS, decides=True),
+        Page("admin.period_state", "结账", "Close a period", TREASURERS, decides=True),
+        Page("admin.disclosure", "季度披露", "Disclosure", FUND_READERS),
+        Page("admin.disclose", "披露", "Disclose", TREASURERS, decides=True),
+        Page("admin.disclosure_file", "披露文件", "Disclosure file", FUND_READERS),
         Page("check.form", "查验", "Check", None),
         Page("check.find", "查验", "Check", None),
         Page("check.result", "查验结果", "Result", None),

@@ -170,7 +170,7 @@ def _drafted(seen: rules.Matter) -> str:
     assert seen.draft is not None
     draft = seen.draft
     term = "" if draft.months is None else languages.both(f"，{draft.months} 个月", f", {draft.months} months")
-    level = "" if draft.act in {"uphold", "withdraw"} else f"：{wording.of(wording.LEVELS, draft.level)}{term}"
+    level = "" if draft.act in {"uphold", "withdraw"} else f"{_('：')}{wording.of(wording.LEVELS, draft.level)}{term}"
     return f"{wording.step(draft.act) if draft.act != 'decide' else _('决定')}{level}"
 
 

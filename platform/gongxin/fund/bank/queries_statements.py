@@ -86,6 +86,32 @@ def file_instructions(session: Session, file_id: uuid.UUID) -> Sequence[Instruct
     ).all()
 
 
+def statement_days(
+    session: Session, account_id: uuid.UUID, *, before: date | None = None, limit: int
+) -> Sequence[Row[Statement, Day | None]]:
+    """(statement, its day where that is reconciled), the latest first, one more than `limit`."""
+    wanted = (
+        select(Statement, Day)
+        .outerjoin(Day, (Day.bank_account_id == Statement.bank_account_id) & (Day.day == Statement.day))
+        .where(Statement.bank_account_id == account_id)
+        .order_by(Statement.day.desc())
+        .limit(limit + 1)
+    )
+    if before is not None:
+        wanted = wanted.where(Statement.day < before)
+    return session.execute(wanted).all()
+
+
+def lines_of(session: Session, statement_id: uuid.UUID) -> Sequence[BankLine]:
+    """The lines of a statement, in its order."""
+    return session.scalars(
+        select(BankLine)
+        .where(BankLine.statement_id == statement_id)
+        .order_by(BankLine.position)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
 def find_statement_of(session: Session, account_id: uuid.UUID, sha256: bytes) -> Statement | None:
     return session.scalars(
         select(Statement).where(Statement.bank_account_id == account_id, Statement.sha256 == sha256)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session
 
 from gongxin.errors import NotFound
@@ -34,6 +34,10 @@ def claims(
     if after is not None:
         wanted = wanted.where(Claim.id > after)
     return session.scalars(wanted.order_by(Claim.id).limit(limit + 1)).all()
+
+
+def count_by_state(session: Session) -> dict[str, int]:
+    return {row[0]: row[1] for row in session.execute(select(Claim.state, func.count()).group_by(Claim.state))}
 
 
 def approvals(session: Session, claim_id: uuid.UUID) -> Sequence[ClaimApproval]:

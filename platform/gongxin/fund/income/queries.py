@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Row, exists, select, text
+from sqlalchemy import Row, exists, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from gongxin.errors import NotFound
@@ -30,6 +30,10 @@ def runs(session: Session, *, state: str | None, after: uuid.UUID | None, limit:
     if after is not None:
         wanted = wanted.where(Run.id > after)
     return session.scalars(wanted.order_by(Run.id).limit(limit + 1)).all()
+
+
+def count_by_state(session: Session) -> dict[str, int]:
+    return {row[0]: row[1] for row in session.execute(select(Run.state, func.count()).group_by(Run.state))}
 
 
 def has_open_levy_run(session: Session) -> bool:

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -244,3 +245,20 @@ class Step(Base):
     officer: Mapped[str] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     at: Mapped[datetime] = mapped_column(_STAMP)
+
+
+class Submission(Base):
+    """What an entry was as its maker took it back from approval: `content` as it was submitted. Written by the
+    database."""
+
+    __tablename__ = "fund_submissions"
+    __table_args__ = (
+        PrimaryKeyConstraint("entry_id", "version"),
+        ForeignKeyConstraint(["entry_id"], ["fund_entries.id"]),
+        CheckConstraint("octet_length(content_hash) = 32", name="hash"),
+    )
+    entry_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    version: Mapped[int] = mapped_column(Integer, autoincrement=False)
+    content: Mapped[dict[str, Any]]
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    taken_back_at: Mapped[datetime] = mapped_column(_STAMP)

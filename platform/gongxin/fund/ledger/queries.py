@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session
 
 from gongxin.errors import Invalid, NotFound
 
-from .models import Account, Approval, Entry, Hold, Leg, Period, Step
+from .models import Account, Approval, Entry, Hold, Leg, Period, Step, Submission
 
 
 def accounts(session: Session, codes: Collection[str] | None = None) -> Sequence[Account]:
@@ -148,6 +148,21 @@ def approvals(session: Session, entry_ids: Collection[uuid.UUID]) -> Sequence[Ap
 def steps(session: Session, entry_id: uuid.UUID) -> Sequence[Step]:
     """How the entry came to what it is, oldest first."""
     return session.scalars(select(Step).where(Step.entry_id == entry_id).order_by(Step.version)).all()
+
+
+def submissions(session: Session, entry_id: uuid.UUID) -> Sequence[Submission]:
+    """What the entry was whenever its maker took it back from approval, the latest first."""
+    return session.scalars(
+        select(Submission).where(Submission.entry_id == entry_id).order_by(Submission.version.desc())
+    ).all()
+
+
+def count_by_state(session: Session) -> dict[str, int]:
+    return {row[0]: row[1] for row in session.execute(select(Entry.state, func.count()).group_by(Entry.state))}
+
+
+def accounts_by_id(session: Session, account_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Account]:
+    return {found.id: found for found in session.scalars(select(Account).where(Account.id.in_(account_ids)))}
 
 
 def pending(session: Session, period: int) -> Sequence[Entry]:

@@ -79,20 +79,30 @@ def _told(cell: rules.Cell | None) -> dict[str, int | None]:
     return {"count": cell.count if cell else None, "amount_fen": cell.amount_fen if cell else None}
 
 
+def sealed(told: dict[str, Any]) -> dict[str, Any]:
+    """The digest of the figures, and the leaf that holds it once they are published: always the same."""
+    content = hashlib.sha256(canonical(told)).digest()
+    leaf_id = uuid.UUID(bytes=content[:16], version=4)
+    return {"content": content.hex(), "leaf_id": str(leaf_id), "proof": f"/v1/log/proofs/{leaf_id}"}
+
+
+def is_published(session: Session, leaf_id: str) -> bool:
+    return transparency.is_appended(session, uuid.UUID(leaf_id))
+
+
 def publish(session: Session, *, year: int, quarter: int, today: Any, member_id: uuid.UUID) -> dict[str, Any]:
     """The figures with their digest and the leaf that holds it; the same figures have the same leaf, once."""
     told = figures(session, year=year, quarter=quarter, today=today)
-    content = hashlib.sha256(canonical(told)).digest()
-    leaf_id = uuid.UUID(bytes=content[:16], version=4)
-    if not transparency.is_appended(session, leaf_id):
+    seal = sealed(told)
+    if not is_published(session, seal["leaf_id"]):
         transparency.append(
             session,
             kind="fund_report",
-            record={"content": content.hex(), "quarter": told["quarter"], "v": 1},
-            leaf_id=leaf_id,
+            record={"content": seal["content"], "quarter": told["quarter"], "v": 1},
+            leaf_id=uuid.UUID(seal["leaf_id"]),
             owner=member_id,
         )
-    return {"figures": told, "content": content.hex(), "leaf_id": str(leaf_id), "proof": f"/v1/log/proofs/{leaf_id}"}
+    return {"figures": told, **seal}
 
 
 def as_csv(report: dict[str, Any]) -> str:
