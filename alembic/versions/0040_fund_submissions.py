@@ -3,8 +3,8 @@ Written as it goes back to a draft, which is rare; an entry that goes straight t
 
 from alembic import op
 
-revision = "0039"
-down_revision = "0038"
+revision = "0040"
+down_revision = "0039"
 
 _READ = "(select gongxin_kind()) in ('registry', 'association', 'regulator')"
 
