@@ -67,6 +67,20 @@ def code_of(answer: Any) -> tuple[int, str, str | None]:
     return answer.status_code, body["code"], body.get("pointer")
 
 
+def test_a_feed_with_nothing_new_has_a_tag_and_is_not_sent_again(house: House, bank: Caller) -> None:
+    tell(house, 1, bank.member_id)
+    cursor = latest(house, bank)
+    empty = get(house, bank, "/v1/changes", after=cursor)
+    tag = empty.headers["ETag"]
+    again = house.call("GET", "/v1/changes", bank, query_string={"after": cursor}, headers={"If-None-Match": tag})
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", tag)
+    tell(house, 2, bank.member_id)
+    told = house.call("GET", "/v1/changes", bank, query_string={"after": cursor}, headers={"If-None-Match": tag})
+    assert told.status_code == 200
+    assert "ETag" not in told.headers
+    assert [each["data"]["n"] for each in told.get_json()["items"]] == [2]
+
+
 def test_nobody_without_token_or_scope_gets_in(house: House, bank: Caller) -> None:
     assert get(house, None, "/v1/changes").status_code == 401
     assert code_of(get(house, replace(bank, scopes=frozenset()), "/v1/changes"))[:2] == (403, "insufficient_scope")

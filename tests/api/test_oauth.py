@@ -350,6 +350,22 @@ def test_a_suspended_member_s_tokens_are_refused_until_it_is_active_again(
     assert party.call(token, "GET", "/v1/lookups").status_code == 200
 
 
+def test_a_feed_admits_its_caller_in_the_statement_that_reads_it(app: Flask, engine: Engine, world: World) -> None:
+    bank = world.member("bank")
+    party = register(app, engine, bank, "changes.read")
+    token, http = party.token("changes.read"), app.test_client()
+    headers = party.headers(token, "GET", "/v1/changes")
+    assert http.get("/v1/changes", headers=headers).status_code == 200
+    for query in ({}, {"after": "latest"}, {"after": "!"}, {"limit": "0"}, {"unknown": "1"}):
+        again = http.get("/v1/changes", headers=headers, query_string=query)
+        assert (again.status_code, again.json["code"]) == (401, "proof_replayed"), query
+    world.connection.execute(text("update members set state = 'suspended' where id = :id"), {"id": bank.member_id})
+    for query in ({}, {"after": "latest"}, {"after": "!"}, {"wait": "1"}):
+        headers = party.headers(token, "GET", "/v1/changes")
+        refused = http.get("/v1/changes", headers=headers, query_string=query)
+        assert (refused.status_code, refused.json["code"]) == (401, "member_not_active"), query
+
+
 def test_of_two_concurrent_requests_with_one_proof_exactly_one_passes(app: Flask, engine: Engine, world: World) -> None:
     party = register(app, engine, world.member("bank"))
     token = party.token()

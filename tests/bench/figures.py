@@ -18,7 +18,19 @@ from gongxin_wire.voprf import oprf
 from gongxin_wire.voprf.group import random_scalar
 from gongxin_wire.voprf.sodium import provider
 
-from . import agent_checks, agents, badging, contracts, delivery, hashing, importing, ledger, load, log_figures
+from . import (
+    agent_checks,
+    agents,
+    badging,
+    contracts,
+    delivery,
+    hashing,
+    importing,
+    ledger,
+    load,
+    log_figures,
+    screening,
+)
 from .world import LARGE, Party, Registry, World, public_jwk
 
 SECONDS = 8.0
@@ -362,6 +374,12 @@ FIGURES = (
         log_figures.log_proof,
     ),
     Figure("log_growth", "cost of a proof at 1,000,000 leaves / at 10,000", 1.5, log_figures.log_growth, at_most=True),
+    Figure(
+        "screen_batch",
+        "10,000 people screened against 100,000 entries of 1,000,000 agents / the best raw SQL join",
+        0.3,
+        screening.screen_batch,
+    ),
     Figure("feed_idle", "a feed with nothing new over HTTP / a bare WSGI answer", 0.2, delivery.feed_idle),
     Figure(
         "feed_catch_up",

@@ -151,6 +151,24 @@ def test_a_screening_answers_each_line_with_one_receipt_and_a_proof_for_each(ben
     assert kinds == {"screening"}
 
 
+def test_a_line_reads_alike_however_its_json_is_written(bench: Bench, runtime: Runtime) -> None:
+    sent = token()
+    agent = bench.office.licensed(tok=sent)
+    bench.listed(licence=agent.licence_no)
+    bench.office.become(bench.bank)
+    lines = [
+        b'{"subject":[{"epoch":1,"token":"%s"}]}' % sent.encode(),
+        b' { "subject" : [ { "token" : "%s" , "epoch" : 1 } ] } ' % sent.encode(),
+        b'{"subject":[{"epoch":1,"token":"%s"},{"epoch":1,"token":"%s"}]}' % (sent.encode(), sent.encode()),
+        b'{"subject":[{"epoch":77,"token":"%s"}]}' % sent.encode(),
+        b'{"subject":[{"epoch":1,"token":"%s"}]}' % sent[:-1].encode(),
+        b'{"subject":[{"epoch":1,"token":"%s"}],"subject":[]}' % sent.encode(),
+    ]
+    told = screen(runtime, bench.session, bench.bank, *lines)["states"]
+    assert [each["state"] for each in told] == ["listed", "listed", "invalid", "invalid", "invalid", "invalid"]
+    assert [each["code"] for each in told[2:5]] == ["epoch_repeated", "epoch_not_open", "bad_token"]
+
+
 def test_an_interim_stop_is_found_in_a_screening(bench: Bench, runtime: Runtime) -> None:
     matter = bench.report()
     bench.act(matter, "accept", "C1")

@@ -4,12 +4,14 @@ token is remembered by its SHA-256 until it expires, a proof costs one signature
 import threading
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 import orjson
 from flask import Request
+from sqlalchemy import Engine
 
 from gongxin import clock, ids
 from gongxin.errors import Unauthenticated
@@ -151,9 +153,10 @@ def _hold(runtime: Runtime, token: str, digest: bytes, now: float) -> Held:
     )
 
 
-def authenticate(runtime: Runtime, request: Request, _permission: Permission) -> Caller:
+def authenticate(runtime: Runtime, request: Request, permission: Permission) -> Caller:
     """Who asks, by the request's token and its proof. Raises Unauthenticated; Unavailable where the database cannot
-    say, for then a suspension could not be seen."""
+    say, for then a suspension could not be seen. Where the permission's row says that the view admits, the caller comes
+    with its admission open."""
     environ = request.environ
     scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     scheme = scheme.lower()
@@ -172,10 +175,26 @@ def authenticate(runtime: Runtime, request: Request, _permission: Permission) ->
         raise Unauthenticated("token_signature", zh="令牌签名无效", en="The token's signature does not hold")
     proof = _proof(runtime, request, scheme, held, now)
     used, until = (proof.digest, proof.expires) if proof is not None else (None, None)
-    verdict = queries.admit(runtime.engine, held.client_id, held.token_id, used, until)
-    if verdict:
-        raise _not_admitted(verdict)
+    admission = Admission(runtime.engine, (held.client_id, held.token_id, used, until))
+    if permission.admits:
+        return replace(held.caller, admission=admission)
+    admission.settle()
     return held.caller
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The last thing to be known of a request, which only the database knows."""
+
+    engine: Engine
+    parameters: tuple[uuid.UUID, uuid.UUID, bytes | None, datetime | None]
+
+    def judge(self, verdict: int) -> None:
+        if verdict:
+            raise _not_admitted(verdict)
+
+    def settle(self) -> None:
+        self.judge(queries.admit(self.engine, *self.parameters))
 
 
 def _not_admitted(verdict: int) -> Unauthenticated:

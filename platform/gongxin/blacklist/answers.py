@@ -1,8 +1,11 @@
 """What members are told of an agent: in the one check, and in a screening; whoever is told has a row that says so."""
 
 import hashlib
+import hmac
 import os
+import re
 import uuid
+from binascii import a2b_base64
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
 from gongxin.agents import checks
+from gongxin.config import Config
 from gongxin.disclosure import receipts
 from gongxin.errors import Forbidden, GongxinError, bad_field
 from gongxin.subjects import rules as subject_rules
@@ -23,11 +27,16 @@ from gongxin_wire import licences, screenings
 from gongxin_wire.canonical import b64u, canonical
 from gongxin_wire.identifiers import IdentifierError
 
-from . import pack, queries, rules
+from . import pack, queries_answers, rules
 
 PURPOSES = ("hire", "staff")
 _NOT_LISTED = {"state": "not_listed"}
 _MALFORMED = {"state": "invalid", "code": "bad_line"}
+# A line with one token, as the SDK writes it: no space, one name, nothing escaped.
+_WRITTEN = re.compile(
+    rb'\{"subject":\[\{"epoch":([1-9][0-9]{0,4}),"token":"(' + subject_rules.TOKEN.pattern.encode() + rb')"\}\]\}'
+)
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
 def state_for_check(rows: Sequence[Mapping[str, Any]], stop_until: str | None) -> dict[str, Any]:
@@ -64,11 +73,11 @@ def screen(
     now, today, screening_id = clock.now(), clock.today_in_china(), ids.new_id()
     answers: list[Any] = [_NOT_LISTED] * len(lines)
     asked = _asked(runtime, lines, answers)
-    told = queries.screen(
+    told = queries_answers.screen(
         session, asked, today=today, source_id=screening_id, at=now, client_id=caller.client_id, purpose=purpose,
         consent=consent, lines=len(lines),
     )  # fmt: skip
-    stops = queries.screen_stops(session, asked, today)
+    stops = queries_answers.screen_stops(session, asked, today)
     found = strongest(told, "place")
     for place in found.keys() | stops.keys():
         answers[place] = _answer(found.get(place), stops.get(place))
@@ -109,37 +118,50 @@ def _answer(row: Mapping[str, Any] | None, stop_until: str | None) -> dict[str, 
     return told | ({"stop_until": stop_until} if stop_until else {})
 
 
-def _asked(
-    runtime: Runtime, lines: Sequence[bytes], answers: list[Any]
-) -> tuple[list[int], list[str | None], list[int | None], list[bytes | None]]:
-    """The question's columns: place, and licence or epoch and key. A bad line is answered in place."""
+def _asked(runtime: Runtime, lines: Sequence[bytes], answers: list[Any]) -> queries_answers.Asked:
+    """The question's columns: place, and licence or epoch and key. A bad line is answered in place. A line as the SDK
+    writes it is known by its form; any other is read with all its faults named."""
     config = runtime.config
     accepted = subject_rules.accepted(subjects.open_epochs(runtime, "agent"))
-    places: list[int] = []
-    numbers: list[str | None] = []
-    epochs: list[int | None] = []
-    keys: list[bytes | None] = []
+    prefixes = {b"%d" % epoch: (epoch, subjects.key_prefix("agent", epoch)) for epoch in accepted}
+    pepper, digest, decode, written = config.pepper, hmac.digest, a2b_base64, _WRITTEN.fullmatch
+    asked = queries_answers.Asked([], [], [], [])
+    add_place, add_number = asked.places.append, asked.numbers.append
+    add_epoch, add_key = asked.epochs.append, asked.keys.append
     for at, line in enumerate(lines):
+        found = written(line)
+        known = prefixes.get(found[1]) if found is not None else None
+        if found is not None and known is not None:
+            token = decode(found[2].translate(_STANDARD) + b"=")
+            add_place(at)
+            add_number(None)
+            add_epoch(known[0])
+            add_key(digest(pepper, known[1] + token, "sha256"))
+            continue
         try:
-            value = ndjson.parse(line, config.max_json_depth)
-            if type(value) is not dict or len(value) != 1:
-                raise bad_field("", "licence 与 subject 恰给其一", "Give exactly one of licence and subject")
-            if "subject" in value:
-                for epoch, token in subject_rules.check_subject(value["subject"], accepted):
-                    places.append(at)
-                    numbers.append(None)
-                    epochs.append(epoch)
-                    keys.append(subjects.subject_key(config, "agent", epoch, token))
-            else:
-                numbers.append(licences.check_licence(str(value["licence"])))
-                places.append(at)
-                epochs.append(None)
-                keys.append(None)
+            for number, epoch, key in _read(config, line, accepted):
+                add_place(at)
+                add_number(number)
+                add_epoch(epoch)
+                add_key(key)
         except (GongxinError, IdentifierError) as fault:
             answers[at] = {"state": "invalid", "code": fault.code}
         except KeyError:
             answers[at] = _MALFORMED
-    return places, numbers, epochs, keys
+    return asked
+
+
+def _read(config: Config, line: bytes, accepted: frozenset[int]) -> list[tuple[str | None, int | None, bytes | None]]:
+    """(licence, epoch, key) of one line. Raises what is wrong with it."""
+    value = ndjson.parse(line, config.max_json_depth)
+    if type(value) is not dict or len(value) != 1:
+        raise bad_field("", "licence 与 subject 恰给其一", "Give exactly one of licence and subject")
+    if "subject" not in value:
+        return [(licences.check_licence(str(value["licence"])), None, None)]
+    return [
+        (None, epoch, subjects.subject_key(config, "agent", epoch, token))
+        for epoch, token in subject_rules.check_subject(value["subject"], accepted)
+    ]
 
 
 def _digest(body: bytes) -> str:

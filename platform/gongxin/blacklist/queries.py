@@ -178,51 +178,6 @@ def members_of(session: Session, kind: str) -> list[uuid.UUID]:
     return list(session.scalars(text("select id from members where kind = :kind and state = 'active'"), {"kind": kind}))
 
 
-# --- answers --------------------------------------------------------------------------------------------------------
-
-
-Asked = tuple[Sequence[int], Sequence[str | None], Sequence[int | None], Sequence[bytes | None]]
-
-
-def screen(
-    session: Session,
-    asked: Asked,
-    *,
-    today: date,
-    source_id: uuid.UUID,
-    at: datetime,
-    client_id: uuid.UUID | None,
-    purpose: str,
-    consent: str,
-    lines: int,
-) -> list[Mapping[str, Any]]:
-    """The entries in force of whoever was asked about, by place; the record of the screening, and who was told."""
-    places, numbers, epochs, keys = asked
-    rows = session.execute(
-        text(
-            "select * from blacklist_screen(cast(:places as integer[]), cast(:numbers as text[]),"
-            " cast(:epochs as integer[]), cast(:keys as bytea[]), :today, :source, :at, :client, :purpose, :consent,"
-            " :lines)"
-        ),
-        {"places": places, "numbers": numbers, "epochs": epochs, "keys": keys, "today": today, "source": source_id,
-         "at": at, "client": client_id, "purpose": purpose, "consent": consent, "lines": lines},
-    )  # fmt: skip
-    return [dict(row) for row in rows.mappings()]
-
-
-def screen_stops(session: Session, asked: Asked, today: date) -> dict[int, str]:
-    """Interim stops among whoever was asked about, by place: the last day."""
-    places, numbers, epochs, keys = asked
-    rows = session.execute(
-        text(
-            "select * from blacklist_screen_stops(cast(:places as integer[]), cast(:numbers as text[]),"
-            " cast(:epochs as integer[]), cast(:keys as bytea[]), :today)"
-        ),
-        {"places": places, "numbers": numbers, "epochs": epochs, "keys": keys, "today": today},
-    )
-    return {row.place: row.until.isoformat() for row in rows}
-
-
 # --- reports of one member ------------------------------------------------------------------------------------------
 
 

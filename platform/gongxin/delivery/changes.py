@@ -9,7 +9,7 @@ import orjson
 
 from gongxin import clock
 from gongxin.errors import Conflict, Invalid
-from gongxin.web.caller import Caller
+from gongxin.web.blueprint import Call
 from gongxin.web.runtime import Runtime
 from gongxin_wire.canonical import b64u, unb64u
 
@@ -24,26 +24,28 @@ LOOK_SECONDS = 0.25
 
 
 def page(
-    runtime: Runtime,
-    caller: Caller,
-    member_id: uuid.UUID,
-    *,
-    after: str | None,
-    types: str | None,
-    limit: int,
-    wait: int,
-) -> bytes:
-    """`{"items": […], "next_cursor": …, "more": …}`, in one statement; waits up to `wait` seconds while there is
-    nothing, unless too many wait already: then it answers at once. No transaction is open meanwhile."""
+    call: Call, member_id: uuid.UUID, *, after: str | None, types: str | None, limit: int, wait: int
+) -> tuple[bytes, str]:
+    """`{"items": […], "next_cursor": …, "more": …}`, in one statement, which admits the caller too; and a tag for it
+    where nothing is new. Waits up to `wait` seconds while there is nothing, unless too many wait already: then it
+    answers at once. No transaction is open meanwhile."""
+    runtime, scopes = call.runtime, sorted(call.caller.scopes)
     position = MOST_POSITION if after == LATEST else _position(after)
     wanted = wanted_types(types)
     if after == LATEST:
+        call.settle_admission()
         return _written(b"%d" % queries.head(runtime.engine), b"f", b"[]")
     until = clock.monotonic() + wait
     held = wait > 0 and waiters(runtime).acquire(blocking=False)
     try:
         while True:
-            said = queries.changes(runtime.engine, member_id, position, wanted, sorted(caller.scopes), limit)
+            admission = call.take_admission()
+            if admission is None:
+                said = queries.changes(runtime.engine, member_id, position, wanted, scopes, limit)
+            else:
+                said = queries.admitted_changes(
+                    runtime.engine, admission, member_id, position, wanted, scopes, limit
+                )  # fmt: skip
             following, more, items = _read(said)
             left = until - clock.monotonic()
             if items != b"[]" or not held or left <= 0:
@@ -126,12 +128,15 @@ def _read(said: bytes) -> tuple[bytes, bytes, bytes]:
     return following, more, items
 
 
-def _written(following: bytes, more: bytes, items: bytes) -> bytes:
-    return b'{"items":%s,"next_cursor":"%s","more":%s}' % (
+def _written(following: bytes, more: bytes, items: bytes) -> tuple[bytes, str]:
+    """The answer, and its tag where it holds no event: then the cursor is all that it says."""
+    stands = b64u(b"1|" + following)
+    raw = b'{"items":%s,"next_cursor":"%s","more":%s}' % (
         items,
-        cursor(int(following)).encode(),
+        stands.encode(),
         b"true" if more == b"t" else b"false",
     )
+    return raw, f'"{stands}"' if items == b"[]" else ""
 
 
 def as_json(rows: Iterable[dict[str, Any]]) -> bytes:

@@ -10,12 +10,14 @@ from sqlalchemy.orm import Session
 
 from gongxin.db import one_value
 from gongxin.errors import NotFound
+from gongxin.web.caller import Admission
 
 from .models import DeliveryAck, DeliveryEndpoint, DeliverySend
 
 _EMIT = text("select delivery_emit(:id, :type, :scope, :object, :body, cast(:audience as uuid[]))")
 _HEAD = b"select delivery_head()"
 _CHANGES = b"select delivery_changes($1, $2, $3, $4, $5)"
+_ADMITTED = b"select delivery_admitted_changes($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 
 
 def emit(
@@ -64,6 +66,23 @@ def changes(
 ) -> bytes:
     """What `delivery_changes` says: `unknown`, `gone`, or the next position, t or f, and a JSON array of events."""
     return one_value(engine, _CHANGES, (member_id, after, _names(types), _names(scopes), limit))
+
+
+def admitted_changes(
+    engine: Engine,
+    admission: Admission,
+    member_id: uuid.UUID,
+    after: int,
+    types: Sequence[str],
+    scopes: Sequence[str],
+    limit: int,
+) -> bytes:
+    """The same in the statement that admits the caller. Raises Unauthenticated where it does not."""
+    parameters = (*admission.parameters, member_id, after, _names(types), _names(scopes), limit)
+    said = one_value(engine, _ADMITTED, parameters)
+    if said.startswith(b"refused "):
+        admission.judge(int(said[8:]))
+    return said
 
 
 def head(engine: Engine) -> int:

@@ -23,13 +23,17 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy.orm import Session
 
 from gongxin.db import name_caller
-from gongxin.errors import Forbidden, Invalid, TooMany, Unauthenticated
+from gongxin.errors import Forbidden, GongxinError, Invalid, TooMany, Unauthenticated
 from gongxin_wire.pii import find_pii
 
 from . import address, documents, guards, idempotency
-from .caller import ANONYMOUS, Caller
+from .caller import ANONYMOUS, Admission, Caller
 from .permissions import PERMISSIONS, Permission
 from .runtime import Runtime, runtime
+
+_PLAIN = frozenset({str, int, bool, type(None)})
+_MAX_HELD, _MOST_HELD = 200, 2000
+_QUERIES: dict[tuple[Schema, str], dict[str, Any]] = {}
 
 
 @dataclass
@@ -51,6 +55,17 @@ class Call:
     permission: Permission
     caller: Caller = ANONYMOUS
     opened: Session | None = None
+    open_admission: Admission | None = None
+
+    def take_admission(self) -> Admission | None:
+        """For a view whose row says `admits`: once, and then its statement asks."""
+        taken, self.open_admission = self.open_admission, None
+        return taken
+
+    def settle_admission(self) -> None:
+        admission = self.take_admission()
+        if admission is not None:
+            admission.settle()
 
     @cached_property
     def session(self) -> Session:
@@ -141,19 +156,51 @@ def _run(
     found = runtime()
     call = Call(found, permission)
     g.call = call
-    if permission.scope is None:
-        _count(found, _address_key(found), anonymous=True)
-    else:
-        try:
-            call.caller = found.authenticate(found, request, permission)
-        except Unauthenticated:
-            # Guessing costs whoever guesses: what names no caller counts against its address.
+    try:
+        if permission.scope is None:
             _count(found, _address_key(found), anonymous=True)
-            raise
+        else:
+            call.caller = found.authenticate(found, request, permission)
+            call.open_admission = call.caller.admission
+        return _answer(call, permission, view, path, body, query, status, walk)
+    except Unauthenticated:
+        # Guessing costs whoever guesses: what names no caller counts against its address.
+        if permission.scope is not None:
+            _count(found, _address_key(found), anonymous=True)
+        raise
+    finally:
+        if call.opened is not None:
+            call.opened.close()
+
+
+def _answer(
+    call: Call,
+    permission: Permission,
+    view: Callable[..., Any],
+    path: dict[str, Any],
+    body: Schema | None,
+    query: Schema | None,
+    status: int,
+    walk: bool,
+) -> Response:
+    """May they, what they sent, and the transaction. Whoever is not admitted hears that, and nothing else."""
+    try:
+        _read(call, permission, path, body, query, walk)
+        return _transact(call, permission, view, path, status)
+    except GongxinError:
+        call.settle_admission()
+        raise
+
+
+def _read(
+    call: Call, permission: Permission, path: dict[str, Any], body: Schema | None, query: Schema | None, walk: bool
+) -> None:
+    found = call.runtime
+    if permission.scope is not None:
         _count(found, f"client:{call.caller.client_id}", anonymous=False)
         check(permission, call.caller)
     if query is not None:
-        path["query"] = _load(query, request.args.to_dict())
+        path["query"] = _query(query)
     elif permission.scope is not None and request.query_string:
         raise Invalid(
             "unknown_parameter",
@@ -166,11 +213,19 @@ def _run(
     if body is not None:
         value = guards.read_json(request, found.config.max_body_bytes, found.config.max_json_depth, walk=walk)
         path["body"] = _load(body, value)
-    try:
-        return _transact(call, permission, view, path, status)
-    finally:
-        if call.opened is not None:
-            call.opened.close()
+
+
+def _query(schema: Schema) -> dict[str, Any]:
+    """The query as its schema reads it. What a poller asks again and again is read once."""
+    sent: str = request.environ.get("QUERY_STRING", "")
+    held: dict[str, Any] | None = _QUERIES.get((schema, sent))
+    if held is None:
+        held = _load(schema, request.args.to_dict())
+        if len(sent) <= _MAX_HELD and all(type(value) in _PLAIN for value in held.values()):
+            if len(_QUERIES) >= _MOST_HELD:
+                _QUERIES.clear()
+            _QUERIES[schema, sent] = held
+    return dict(held)
 
 
 def _address_key(found: Runtime) -> str:
@@ -199,6 +254,7 @@ def _transact(
         if found is not None:
             return idempotency.replay(found)
     response = to_response(view(call, **path), status)
+    call.settle_admission()
     if call.opened is None:
         return response
     if response.status_code >= 400:

@@ -2,9 +2,23 @@
 
 import uuid
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 MEMBER_KINDS = ("bank", "court", "agency", "mediator", "regulator", "association")
+
+
+class Admission(Protocol):
+    """What the database has still to say of a request: not replayed, nothing revoked, the member active."""
+
+    @property
+    def parameters(self) -> tuple[Any, ...]:
+        """Those of the SQL function `admit`, for a statement that asks it on the way."""
+
+    def judge(self, verdict: int) -> None:
+        """Raises Unauthenticated unless `admit` said 0."""
+
+    def settle(self) -> None:
+        """Asks and judges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +34,7 @@ class Caller:
     sender_constrained: bool = False
     court_code: str | None = None
     extra: dict[str, Any] = field(default_factory=dict, compare=False)
+    admission: Admission | None = field(default=None, compare=False)
 
     @property
     def by(self) -> str:

@@ -31,7 +31,8 @@ AGENT_CHECKERS = PARTIES | OVERSIGHT
 
 @dataclass(frozen=True)
 class Permission:
-    """One row. `scope` None: anyone may call; then nothing personal may be answered."""
+    """One row. `scope` None: anyone may call; then nothing personal may be answered. `admits`: the view's own statement
+    asks whether the caller is admitted (`Call.take_admission`), which saves the hottest reads a round trip."""
 
     operation: str
     scope: str | None
@@ -40,6 +41,7 @@ class Permission:
     grant: bool = False
     creates: bool = False
     personal: bool = False
+    admits: bool = False
     deprecated: tuple[date, date] | None = None
 
     @property
@@ -108,9 +110,11 @@ def _row(
     flags: str = "",
     deprecated: tuple[date, date] | None = None,
 ) -> Permission:
-    """`flags`: s sender-constrained, g grant, c creates (takes Idempotency-Key), p personal data.
-    `deprecated`: the day since when, and the day from which it may be gone."""
-    return Permission(operation, scope, kinds, "s" in flags, "g" in flags, "c" in flags, "p" in flags, deprecated)
+    """`flags`: s sender-constrained, g grant, c creates (takes Idempotency-Key), p personal data,
+    a the view admits. `deprecated`: the day since when, and the day from which it may be gone."""
+    return Permission(
+        operation, scope, kinds, "s" in flags, "g" in flags, "c" in flags, "p" in flags, "a" in flags, deprecated
+    )
 
 
 PERMISSIONS: dict[str, Permission] = {
@@ -204,7 +208,7 @@ PERMISSIONS: dict[str, Permission] = {
         _row("evidence.hold", "evidence.write", EVIDENCE_SIDES, "scp"),
         _row("evidence.retention", None),
         # delivery: each event besides needs the scope of its type
-        _row("changes.list", "changes.read", EVERYONE, "sp"),
+        _row("changes.list", "changes.read", EVERYONE, "spa"),
         _row("changes.types", None),
         _row("changes.acknowledge", "changes.read", EVERYONE, "scp"),
         _row("changes.acknowledgements", "changes.read", EVERYONE, "sp"),
