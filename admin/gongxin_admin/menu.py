@@ -30,7 +30,17 @@ MENU: dict[str, tuple[str, ...]] = {
         "admin.delivery",
         "admin.people",
     ),
-    "portal": ("portal.home", "portal.ask", "portal.cases", "portal.imports", "portal.asked", "portal.people"),
+    "portal": (
+        "portal.home",
+        "portal.ask",
+        "portal.cases",
+        "portal.imports",
+        "portal.screen",
+        "portal.agents",
+        "portal.matters",
+        "portal.asked",
+        "portal.people",
+    ),
     "check": (),
 }
 

@@ -20,7 +20,9 @@ MATTER_READERS = frozenset({"officer", "committee", "auditor"})
 # At the portal: who acts for the house, and who reads besides.
 WORKERS = frozenset({"clerk", "compliance"})
 HOUSE = WORKERS | ADMINISTRATORS
+COMPLIANCE = frozenset({"compliance"})
 CREDITORS = frozenset({"bank"})
+AGENCIES = frozenset({"agency"})
 PARTIES = frozenset({"bank", "agency"})
 CASE_SIDES = frozenset({"bank", "agency", "mediator"})
 ASKERS = frozenset({"bank", "agency", "court", "mediator"})
@@ -110,6 +112,17 @@ PAGES: dict[str, Page] = {
         Page("portal.case_move", "委托操作", "Place a case", WORKERS, kinds=PARTIES),
         Page("portal.case_event", "登记状态", "Assert a status", WORKERS, kinds=CASE_SIDES),
         Page("portal.imports", "批量登记", "Register from a file", WORKERS, kinds=CREDITORS),
+        Page("portal.screen", "核验催收员", "Check an agent", WORKERS, kinds=PARTIES),
+        Page("portal.agents", "我的催收员", "Our agents", HOUSE, kinds=AGENCIES),
+        Page("portal.agent", "我的催收员", "Agent", HOUSE, kinds=AGENCIES),
+        Page("portal.badge_issue", "签发工牌", "Issue a badge", WORKERS, kinds=AGENCIES),
+        Page("portal.badge_withdraw", "收回工牌", "Withdraw a badge", WORKERS, kinds=AGENCIES),
+        Page("portal.badge_card", "打印工牌", "Print a badge", WORKERS, kinds=AGENCIES),
+        Page("portal.matters", "举报与答复", "Reports and notices", HOUSE),
+        Page("portal.matter", "举报与答复", "Report or notice", HOUSE),
+        Page("portal.matter_file", "卷宗", "The file", HOUSE),
+        Page("portal.matter_state", "申辩与申请", "Reply or appeal", COMPLIANCE, decides=True),
+        Page("portal.report", "举报", "File a report", WORKERS),
         Page("portal.import_lines", "登记各行", "Register the lines", WORKERS, kinds=CREDITORS),
         Page("admin.log", "透明日志", "Transparency log", READERS),
         Page("admin.log_checkpoints", "检查点", "Checkpoints", READERS),

@@ -212,7 +212,7 @@ def _read(
         )
     if body is not None:
         value = guards.read_json(request, found.config.max_body_bytes, found.config.max_json_depth, walk=walk)
-        path["body"] = _load(body, value)
+        path["body"] = load(body, value)
 
 
 def _query(schema: Schema) -> dict[str, Any]:
@@ -220,7 +220,7 @@ def _query(schema: Schema) -> dict[str, Any]:
     sent: str = request.environ.get("QUERY_STRING", "")
     held: dict[str, Any] | None = _QUERIES.get((schema, sent))
     if held is None:
-        held = _load(schema, request.args.to_dict())
+        held = load(schema, request.args.to_dict())
         if len(sent) <= _MAX_HELD and all(type(value) in _PLAIN for value in held.values()):
             if len(_QUERIES) >= _MOST_HELD:
                 _QUERIES.clear()
@@ -310,7 +310,8 @@ def to_response(result: Any, status: int) -> Response:
     return response
 
 
-def _load(schema: Schema, value: Any) -> Any:
+def load(schema: Schema, value: Any) -> Any:
+    """What the schema makes of a body or a form. Raises Invalid naming each field."""
     try:
         return schema.load(value)
     except ValidationError as fault:

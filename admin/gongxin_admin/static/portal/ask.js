@@ -15,6 +15,7 @@ for (const form of document.querySelectorAll("form[data-blind]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (button.disabled) return;
+    if (!number.value && form.querySelector("[data-instead]")?.value) return form.submit();
     button.disabled = true;
     wrong.hidden = true;
     number.removeAttribute("aria-invalid");

@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from . import asking, cases, importing, subjects
+from . import agents, asking, cases, importing, matters, subjects
 
-SECTIONS = (subjects, asking, cases, importing)
+SECTIONS = (subjects, asking, cases, importing, agents, matters)
 
 
 def register(app: Flask) -> None:
