@@ -1,5 +1,5 @@
-"""催收员 Our agents with their terms and badges; and the check of a candidate or of an agency's person, by licence number
-or by a blind token made in the browser."""
+"""催收员 Our agents, their terms and badges; the check of a candidate, by licence number or
+by a blind token made in the browser."""
 
 import base64
 import json
@@ -151,6 +151,8 @@ def verdict(answer: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _told(answer: dict[str, Any]) -> list[tuple[str, Any]]:
+    if not answer["found"]:
+        return [(_("风险名单"), _entry(answer["blacklist"]))] if "blacklist" in answer else []
     licence, agency = answer.get("licence") or {}, answer.get("agency") or {}
     record, entry = answer.get("record") or {}, answer.get("blacklist") or {}
     found: list[tuple[str, Any]] = [
