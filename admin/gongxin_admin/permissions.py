@@ -21,6 +21,7 @@ MATTER_READERS = frozenset({"officer", "committee", "auditor"})
 WORKERS = frozenset({"clerk", "compliance"})
 HOUSE = WORKERS | ADMINISTRATORS
 COMPLIANCE = frozenset({"compliance"})
+MANAGERS = COMPLIANCE | ADMINISTRATORS
 CREDITORS = frozenset({"bank"})
 AGENCIES = frozenset({"agency"})
 PARTIES = frozenset({"bank", "agency"})
@@ -123,6 +124,15 @@ PAGES: dict[str, Page] = {
         Page("portal.matter_file", "卷宗", "The file", HOUSE),
         Page("portal.matter_state", "申辩与申请", "Reply or appeal", COMPLIANCE, decides=True),
         Page("portal.report", "举报", "File a report", WORKERS),
+        Page("portal.contracts", "合同", "Contracts", HOUSE, kinds=CASE_SIDES),
+        Page("portal.contract", "合同", "Contract", HOUSE, kinds=CASE_SIDES),
+        Page("portal.statements", "对账单", "Statements", HOUSE, kinds=CASE_SIDES),
+        Page("portal.statement", "对账单", "Statement", HOUSE, kinds=CASE_SIDES),
+        Page("portal.statement_decide", "确认对账单", "Decide a statement", WORKERS, decides=True, kinds=CASE_SIDES),
+        Page("portal.charges", "互助金账单", "The fund's charges", HOUSE),
+        Page("portal.charge_object", "账单与异议", "Charge and objection", HOUSE),
+        Page("portal.claims", "互助金申请", "Claims on the fund", HOUSE),
+        Page("portal.credentials", "凭证与经办记录", "Credentials and who did what", MANAGERS),
         Page("portal.import_lines", "登记各行", "Register the lines", WORKERS, kinds=CREDITORS),
         Page("admin.log", "透明日志", "Transparency log", READERS),
         Page("admin.log_checkpoints", "检查点", "Checkpoints", READERS),

@@ -65,6 +65,11 @@ def read(runtime: Runtime, request: Request, kind: str) -> Question:
     return _carefully(runtime, body, kind)
 
 
+def of(runtime: Runtime, body: Any, kind: str) -> Question:
+    """The same of a body that is read already: what a page's form holds."""
+    return _carefully(runtime, body, kind)
+
+
 def _quickly(runtime: Runtime, body: Any, raw: bytes, kind: str) -> Question | None:
     """None at the first thing that is not plain. No name is repeated where the quotation marks are as many as a body of
     this form has; its depth is that of the form."""

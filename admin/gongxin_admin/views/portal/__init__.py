@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from . import agents, asking, cases, importing, matters, subjects
+from . import agents, asking, cases, house, importing, matters, money, subjects
 
-SECTIONS = (subjects, asking, cases, importing, agents, matters)
+SECTIONS = (subjects, asking, cases, importing, agents, matters, money, house)
 
 
 def register(app: Flask) -> None:

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import orjson
 from flask import Flask, Response, flash, make_response, request, url_for
 from flask_babel import gettext as _
 
 from gongxin import clock
 from gongxin.access import service as access
-from gongxin.agents import badges, checks, identities, queries, queries_badges, rules
+from gongxin.agents import badges, checks, identities, queries, queries_badges, questions, rules
 from gongxin.errors import GongxinError, Invalid, bad_field
 
 from ... import languages
@@ -96,7 +97,8 @@ def _screen(door: Door) -> Response:
                 raise bad_field("/consent", "招用核验须写明本人同意书编号", "Name the applicant's consent")
             item["consent"] = typed["consent"]
         body = {"purpose": purpose, "items": [item]}
-        reply = checks.check(runtime(door), door.session, door.caller, purpose=purpose, items=[item], body=body)
+        question = questions.of(runtime(door), body, door.house.kind)
+        reply = orjson.loads(checks.check(runtime(door), door.caller, question))
     if tried.error is not None:
         return _form(door, typed, tried.error)
     (answer,) = reply["answers"]
