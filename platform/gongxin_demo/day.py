@@ -106,7 +106,7 @@ class Day:
 
 def play_day(town: Town, screen: Screen) -> None:
     """Raises StepFailed, or the SDK's error, at the first step that is not done."""
-    from . import acts, blacklist_acts, contracts_acts, court, erasure, fund_acts, logbook, proof
+    from . import acts, agents_acts, blacklist_acts, contracts_acts, court, erasure, fund_acts, logbook, proof
 
     with ExitStack() as stack:
         software = {
@@ -115,7 +115,7 @@ def play_day(town: Town, screen: Screen) -> None:
         }
         day = Day(town, screen, software)
         for act in (
-            *acts.ACTS, *fund_acts.ACTS, *blacklist_acts.ACTS,
+            *acts.ACTS, *fund_acts.ACTS, *agents_acts.ACTS, *blacklist_acts.ACTS,
             court.a_recording_is_registered, contracts_acts.a_contract_is_made, *logbook.ACTS,
             court.the_recording_is_proven, *erasure.ACTS, *proof.ACTS,
         ):  # fmt: skip

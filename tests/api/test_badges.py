@@ -1,10 +1,13 @@
 """Badges over HTTP: issued, scanned, suspended, withdrawn; lists and keys; another library reads them."""
 
+import zlib
 from dataclasses import replace
 from typing import Any
 
 import cbor2
 import pytest
+import typst
+import zxingcpp
 from pycose.keys import OKPKey
 from pycose.messages import Sign1Message
 from sqlalchemy import Engine
@@ -127,6 +130,25 @@ def test_a_suspension_passes_and_the_same_badge_holds_again(house: House, people
     assert [each["state"] for each in items] == ["suspended"]
     moved(house, people, "reinstate")
     assert scanned(house, told["code"]).json["state"] == "valid"
+
+
+def test_a_suspended_filing_suspends_the_badges_of_its_agency(
+    house: House, people: dict[str, Any], engine: Engine, config: Config
+) -> None:
+    told = issued(house, people)
+    for action, state, bits in (("suspend", "suspended", 2), ("reinstate", "valid", 0)):
+        filing = house.call("GET", "/v1/agencies/filings?state=" + ("accepted" if bits else "suspended"),
+                            people["agency"]).json["items"][0]  # fmt: skip
+        answer = house.call(
+            "POST", f"/v1/agencies/filings/{filing['filing_id']}/moves", people["association"],
+            json={"action": action, "reason": "整改"}, headers={"If-Match": f'"{filing["version"]}"'},
+        )  # fmt: skip
+        assert answer.status_code == 200, answer.text
+        assert scanned(house, told["code"]).json["state"] == state
+        assert listed(house, told).status(told["index"]) == bits
+        again = house.call("POST", f"/v1/agents/{people['agent'].id}/badges", people["agency"])
+        assert (again.status_code == 201) == (bits == 0)
+        told = again.json if bits == 0 else told
 
 
 def test_a_new_badge_ends_the_one_before_and_a_withdrawal_is_for_good(house: House, people: dict[str, Any]) -> None:
@@ -271,6 +293,52 @@ def test_the_card_is_a_pdf_whose_qr_another_library_reads(house: House, people: 
     words = text_of(answer.data)
     assert people["agent"].licence_no in words
     assert "测试员甲" in words
+
+
+def test_the_code_of_the_card_is_read_from_its_picture(
+    house: House, people: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The card drawn by the compiler that makes the PDF, from the same template and data."""
+    told, drawn = issued(house, people), []
+    compiled = typst.compile
+
+    def draw(*given: Any, **more: Any) -> Any:
+        plain = {name: value for name, value in more.items() if name not in {"pdf_standards", "timestamp"}}
+        drawn.append(compiled(*given, format="png", ppi=220, **plain))
+        return compiled(*given, **more)
+
+    monkeypatch.setattr(typst, "compile", draw)
+    house.call("GET", f"/v1/agents/{people['agent'].id}/badges/{told['badge_id']}/card", people["agency"])
+    found = zxingcpp.read_barcode(grey(drawn[0]))
+    assert found is not None
+    assert found.text == told["code"]
+
+
+def grey(png: bytes) -> memoryview:
+    """The first channel of an 8-bit PNG (RFC 2083, filters of section 6), as rows of pixels."""
+    at, packed, head = 8, b"", b""
+    while at < len(png):
+        size, kind = int.from_bytes(png[at : at + 4]), png[at + 4 : at + 8]
+        body = png[at + 8 : at + 8 + size]
+        head, packed = (body if kind == b"IHDR" else head), packed + (body if kind == b"IDAT" else b"")
+        at += 12 + size
+    width, height = int.from_bytes(head[:4]), int.from_bytes(head[4:8])
+    step = {0: 1, 2: 3, 6: 4}[head[9]]
+    raw, row, picture = zlib.decompress(packed), bytearray(width * step), bytearray()
+    for y in range(height):
+        start = y * (width * step + 1)
+        how, line = raw[start], bytearray(raw[start + 1 : start + 1 + width * step])
+        for x in range(len(line)):
+            left, up, corner = line[x - step] if x >= step else 0, row[x], row[x - step] if x >= step else 0
+            line[x] = (line[x] + (0, left, up, (left + up) // 2, _paeth(left, up, corner))[how]) & 255
+        row = line
+        picture += line[::step]
+    return memoryview(bytes(picture)).cast("B", shape=[height, width])
+
+
+def _paeth(left: int, up: int, corner: int) -> int:
+    guess = left + up - corner
+    return min((left, up, corner), key=lambda each: abs(guess - each))
 
 
 def text_of(pdf: bytes) -> str:

@@ -18,7 +18,7 @@ from gongxin.web.runtime import Runtime
 from gongxin_wire import badges as wire
 from gongxin_wire import cose
 
-from . import badge_lists, identities, queries, rules
+from . import badge_lists, identities, queries, queries_filings, rules
 from . import queries_badges as found
 from .models import Agent
 from .models_badges import BadgeIssued
@@ -38,14 +38,15 @@ def issue(session: Session, *, runtime: Runtime, caller: Caller, agent_id: uuid.
     """A badge for a granted licence; the one before ends. Raises Conflict where there is no licence in force."""
     agent, now, today = queries.get_agent(session, agent_id), clock.now(), clock.today_in_china()
     agency = members.get_member(session, agent.agency_id)
-    if not rules.may_work(agent.state, agent.valid_until, agency.state, today):
+    standing = queries_filings.agency_states(session, [agency.id])[agency.id]
+    if not rules.may_work(agent.state, agent.valid_until, standing, today):
         raise Conflict(
             "no_licence_in_force",
             zh="没有有效执照，不能签发工牌",
             en="There is no licence in force to issue a badge for",
-            fix_zh="执照许可、恢复或续期之后再签发。",
-            fix_en="Have the licence granted, reinstated or renewed first.",
-            extra={"state": rules.shown_state(agent.state, agent.valid_until, today)},
+            fix_zh="执照许可、恢复或续期，且机构备案有效之后再签发。",
+            fix_en="Have the licence granted, reinstated or renewed first, and the agency's filing in force.",
+            extra={"agency": standing, "state": rules.shown_state(agent.state, agent.valid_until, today)},
         )
     before = found.find_in_force(session, agent_id)
     if before is not None:

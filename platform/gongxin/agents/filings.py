@@ -13,7 +13,7 @@ from gongxin.transparency import service as transparency
 from gongxin.web.caller import Caller
 from gongxin_wire import licences
 
-from . import identities, queries_filings, rules, rules_filings
+from . import identities, queries_filings, rules, rules_filings, watches
 from .models_filings import AgencyFiling, AgencyFilingChange
 
 
@@ -50,16 +50,21 @@ def file(
 def move(
     session: Session, filing_id: uuid.UUID, *, caller: Caller, action: str, reason: str, version: int | None = None
 ) -> AgencyFiling:
-    """A decision or an act on a filing: `rules_filings.MOVES`. What is accepted supersedes the filing in force. Raises
-    Conflict where it does not follow."""
+    """A decision or an act on a filing: `rules_filings.MOVES`. What is accepted supersedes the filing in force; who
+    watches the agency's people is told where it begins or ceases to be in force. Raises Conflict where it does not
+    follow."""
     filing = queries_filings.get_filing(session, filing_id)
     rules.check_reason(reason)
     rules_filings.check_move(action, filing.state, caller.kind)
+    standing = queries_filings.agency_states(session, [filing.agency_id])
     if action == "accept":
         before = queries_filings.find_in_force(session, filing.agency_id)
         if before is not None:
             _change(session, before, "supersede", f"由 {filing.number} 取代 superseded", caller)
     _change(session, filing, action, reason, caller, version)
+    if queries_filings.agency_states(session, [filing.agency_id]) != standing:
+        for agent_id in queries_filings.watched_at(session, filing.agency_id, clock.today_in_china()):
+            watches.changed(session, agent_id, {"agency"})
     return queries_filings.get_filing(session, filing_id)
 
 

@@ -1,7 +1,7 @@
 """Every SELECT on agencies' filings and on watches."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -66,6 +66,21 @@ def filings_under(session: Session, key_id: str, limit: int) -> Sequence[AgencyF
         .order_by(AgencyFiling.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+    ).all()
+
+
+def agency_states(session: Session, agency_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    """How agencies stand: `active` with a filing in force; the member's state, `filing_suspended` or `no_filing`."""
+    rows = session.execute(
+        text("select id, agency_state(id) from unnest(cast(:ids as uuid[])) as id"), {"ids": list(agency_ids)}
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def watched_at(session: Session, agency_id: uuid.UUID, today: date) -> Sequence[uuid.UUID]:
+    """Agents of the agency whom somebody watches, whoever asks."""
+    return session.scalars(
+        text("select * from agents_watched_at(:agency, :today)"), {"agency": agency_id, "today": today}
     ).all()
 
 

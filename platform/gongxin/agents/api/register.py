@@ -7,12 +7,11 @@ from typing import Any
 from flask import request
 
 from gongxin import clock
-from gongxin.members import queries as members
 from gongxin.web import etags, ndjson, paging
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
-from .. import examples, identities, queries, service
+from .. import examples, identities, queries, queries_filings, service
 from ..models import Agent
 from ..schemas import register as schemas
 from .lines import each_line
@@ -88,7 +87,7 @@ def roll(call: Call, query: dict[str, Any]) -> dict[str, Any]:
         limit=query["limit"],
     )
     kept, following = paging.page(found, query["limit"], lambda agent: [str(agent.id)])
-    states = {agency: members.get_member(call.session, agency).state for agency in {a.agency_id for a in kept}}
+    states = queries_filings.agency_states(call.session, {agent.agency_id for agent in kept})
     items = [schemas.agent_out(agent, agency_state=states[agent.agency_id], today=today) for agent in kept]
     return {"items": items, "next_cursor": following}
 
@@ -183,6 +182,6 @@ def history(call: Call, agent_id: uuid.UUID) -> dict[str, Any]:
 
 
 def _answer(call: Call, agent: Agent, headers: dict[str, str] | None = None) -> Answer:
-    agency = members.get_member(call.session, agent.agency_id)
-    out = schemas.agent_out(agent, agency_state=agency.state, today=clock.today_in_china())
+    states = queries_filings.agency_states(call.session, [agent.agency_id])
+    out = schemas.agent_out(agent, agency_state=states[agent.agency_id], today=clock.today_in_china())
     return Answer(out, headers={"ETag": etags.tag(agent.version)} | (headers or {}))
