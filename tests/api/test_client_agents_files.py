@@ -61,6 +61,15 @@ def test_a_file_of_applicants_has_a_result_a_row(live: Live, acting: Any, tmp_pa
     (listed,) = read(tmp_path / "roll.csv")
     assert (listed["licence"], listed["state"]) == (told[0]["made"], "applied")
 
+    assert run("records", tmp_path / "records.csv", "--as-of", ON).exit_code == 0
+    (record,) = read(tmp_path / "records.csv")
+    assert (record["licence"], record["as_of"], record["grade"], record["record_id"]) == (
+        listed["licence"],
+        ON,
+        "A",
+        "",
+    )
+
     acting(association)
     agent = listed["agent_id"]
     hours = f"agent_id,course,hours,completed_on\n{agent},law,16,{ON}\n{agent},privacy,8,{ON}\n{agent},cooking,9,{ON}\n"

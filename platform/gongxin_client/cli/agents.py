@@ -1,7 +1,7 @@
 """agents …: the roll, expiries, checks, applications, training and results, watches; lists in and out as CSV."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,10 @@ FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_
 OUTPUT = click.argument("output", type=click.Path(dir_okay=False, path_type=Path))
 PORTION = 1000
 _ROLL = ("agent_id", "licence", "state", "may_work", "valid_from", "valid_until", "expires_within_days", "version")
+_RECORDS = (
+    "agent_id", "licence", "as_of", "grade", "points", "record_id", "kind", "severity", "certainty", "occurred_on",
+    "basis", "contested", "superseded", "withdrawn",
+)  # fmt: skip
 _HOURS = ("agent_id", "course", "hours", "completed_on")
 _RESULTS = ("agent_id", "level", "sat_on", "score", "examiner_id", "examiner_ref")
 _WHOLE = {"hours", "score"}
@@ -47,6 +51,22 @@ def expiries(out: Output, days: str, output: Path) -> None:
     with out.registry() as registry:
         count = _write(output, _ROLL, registry.agents(expiring_days=int(days)))
     out.show({"agents": count}, [f"{count} → {output}"])
+
+
+@command("records")
+@OUTPUT
+@click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="截至该日 As of the end of this day.")
+def records(out: Output, output: Path, as_of: datetime | None) -> None:
+    """信用档案 The credit records of the roll as CSV: a row for each entry, one without entry where there is none."""
+    people = 0
+    with out.registry() as registry, Listing(output, _RECORDS) as listing:
+        for agent in registry.agents():
+            found = registry.agent_record(agent["agent_id"], as_of=as_of.date() if as_of else None)
+            people += 1
+            for entry in found["entries"] or [{}]:
+                told = agent | found | entry
+                listing.row(*("" if told.get(name) is None else told[name] for name in _RECORDS))
+    out.show({"agents": people}, [f"{people} → {output}"])
 
 
 @command("check")
@@ -210,6 +230,6 @@ def _value(name: str, cell: str) -> str | int:
     return int(cell) if name in _WHOLE and cell.isascii() and cell.isdigit() else cell
 
 
-for each in (listed, expiries, check, apply, watch, training, results):
+for each in (listed, expiries, records, check, apply, watch, training, results):
     agents.add_command(each)
 COMMANDS = (agents,)

@@ -47,6 +47,7 @@ def check_badge(call: Call, body: dict[str, Any]) -> Answer:
     "/photo",
     body=schemas.PhotoIn,
     answer=schemas.PhotoOut,
+    statuses=(404,),
     walk=False,
     body_example={"licence": examples.LICENCE, "photo_sha256": "ab" * 32},
     example={"licence": examples.LICENCE, "matches": True, "as_of": "2026-11-24T04:00:00.000Z"},
