@@ -50,6 +50,8 @@ def draw(below: Callable[[int], int], prefix: str = PREFIX) -> str:
 
 def check_licence(text: str) -> str:
     """The normal form: capitals, no spaces or hyphens. Raises IdentifierError."""
+    if is_plain(text):
+        return text
     folded = fold(text, hyphens=True).upper() if len(text) <= 64 else ""
     if _FORM.fullmatch(folded) is None:
         raise IdentifierError(
