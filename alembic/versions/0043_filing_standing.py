@@ -3,8 +3,8 @@ function says how an agency stands; all that tells it asks that one."""
 
 from alembic import op
 
-revision = "0040"
-down_revision = "0039"
+revision = "0043"
+down_revision = "0042"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 # function, what it read before, what it reads now
