@@ -28,6 +28,7 @@ MENU: dict[str, tuple[str, ...]] = {
         "admin.fund",
         "admin.log",
         "admin.delivery",
+        "admin.rights",
         "admin.people",
     ),
     "portal": (

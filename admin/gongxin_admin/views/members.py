@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Flask, Response, flash, request, url_for
 from flask_babel import gettext as _
+from markupsafe import Markup
 
 from gongxin.access import queries as access
 from gongxin.errors import GongxinError
@@ -121,7 +122,8 @@ def _member(door: Door, member_id: UUID, error: GongxinError | None = None, reas
         for a in agreements
     ]
     credentials = [
-        [c.name, c.auth_method, _("已吊销") if c.revoked_at else _("在用"), moment(c.created_at)] for c in clients
+        [client_link(member_id, c), c.auth_method, _("已吊销") if c.revoked_at else _("在用"), moment(c.created_at)]
+        for c in clients
     ]
     moves = (
         [(s, languages.both(*MOVES[s])) for s in rules.TRANSITIONS[found.state]] if "officer" in door.me.roles else []
@@ -130,6 +132,12 @@ def _member(door: Door, member_id: UUID, error: GongxinError | None = None, reas
         "member.html", error=error, object=object_, terms=terms, credentials=credentials, moves=moves,
         member_id=member_id, reason=reason,
     )  # fmt: skip
+
+
+def client_link(member_id: UUID, client: Any) -> Markup:
+    """The name of a credential, leading to its keys."""
+    address = url_for("admin.client", member_id=member_id, client_id=client.id)
+    return Markup('<a href="{}">{}</a>').format(address, client.name)
 
 
 def kind(name: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.orm import Session
 
 from gongxin.db import one_value
@@ -43,6 +43,14 @@ def own_lookups(session: Session, member_id: uuid.UUID, before: uuid.UUID | None
     if before is not None:
         wanted = wanted.where(Lookup.id < before)
     return session.scalars(wanted.order_by(Lookup.id.desc()).limit(limit + 1)).all()
+
+
+def last_asked(session: Session, member_id: uuid.UUID, client_id: uuid.UUID) -> datetime | None:
+    """When this client of the member asked last, of its newest thousand questions; None where it did not."""
+    newest = select(Lookup.client_id, Lookup.asked_at).where(Lookup.member_id == member_id)
+    held = newest.order_by(Lookup.id.desc()).limit(1000).subquery()
+    found: datetime | None = session.scalar(select(func.max(held.c.asked_at)).where(held.c.client_id == client_id))
+    return found
 
 
 def asked_about(session: Session, parameters: dict[str, Any]) -> Sequence[Any]:
