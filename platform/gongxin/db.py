@@ -24,6 +24,7 @@ from .errors import Unavailable
 NOBODY = uuid.UUID(int=0)
 WEB_ROLE = "gongxin_web"
 OWNER_ROLE = "gongxin_owner"
+AUDITOR_ROLE = "gongxin_auditor"  # reads the fund's books, changes nothing
 
 _SET_CALLER = text("select set_config('gongxin.member', :member, true), set_config('gongxin.kind', :kind, true)")
 

@@ -22,7 +22,7 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from .db import OWNER_ROLE, WEB_ROLE
+from .db import AUDITOR_ROLE, OWNER_ROLE, WEB_ROLE
 
 DATABASE = "gongxin"
 ACCOUNT = "pgserver"  # what runs the server where we are root, which PostgreSQL refuses to run as
@@ -86,7 +86,7 @@ def prepare(host: str, database: str = DATABASE) -> tuple[str, str]:
 
 def make_roles(connection: psycopg.Connection) -> None:
     """The owner migrates; the web role neither alters tables nor deletes history. Idempotent."""
-    for role in (OWNER_ROLE, WEB_ROLE):
+    for role in (OWNER_ROLE, WEB_ROLE, AUDITOR_ROLE):
         if not connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
             connection.execute(sql.SQL("create role {} login nosuperuser nobypassrls").format(sql.Identifier(role)))
 

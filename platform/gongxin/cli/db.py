@@ -6,7 +6,7 @@ from gongxin import embedded, migrate
 from gongxin.access import service as access
 from gongxin.app import database_urls
 from gongxin.config import Config, load
-from gongxin.db import OWNER_ROLE, WEB_ROLE, make_engine, transaction
+from gongxin.db import AUDITOR_ROLE, OWNER_ROLE, WEB_ROLE, make_engine, transaction
 from gongxin.disclosure import service as disclosure
 from gongxin.subjects import service as subjects
 from gongxin.transparency import service as transparency
@@ -14,6 +14,7 @@ from gongxin.transparency import service as transparency
 ROLES_SQL = f"""\
 create role {OWNER_ROLE} login nosuperuser nobypassrls;  -- 迁移 migrates, owns every table
 create role {WEB_ROLE} login nosuperuser nobypassrls;    -- 网络进程 serves, owns nothing
+create role {AUDITOR_ROLE} login nosuperuser nobypassrls;  -- 审计 reads the fund's books, changes nothing
 create database gongxin owner {OWNER_ROLE};
 """
 
