@@ -1,19 +1,19 @@
 """An auditor of the fund: a role of the database that reads all its books and changes nothing.
 
 Where the operator made no such role, nothing is done; made later, it is given its rights by `fund_auditor()`, called as
-the owner. It reads what is sealed of nobody: payees' details, statements' holders and private keys stay where they are."""
+the owner. It reads what is sealed of nobody: payees' details, statements' holders and private keys stay as they are."""
 
 from alembic import op
 
-revision = "0040"
-down_revision = "0039"
+revision = "0043"
+down_revision = "0042"
 
 _ROLE = "gongxin_auditor"
 _LOG = "('log_leaves', 'log_waiting', 'log_checkpoints', 'log_tiles', 'log_cosignatures', 'log_witnesses')"
 
 
 def _run(statement: str) -> None:
-    op.get_bind().exec_driver_sql(statement)
+    op.get_bind().exec_driver_sql(statement.replace("%", "%%"))
 
 
 def upgrade() -> None:
