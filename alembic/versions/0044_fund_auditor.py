@@ -5,8 +5,8 @@ the owner. It reads what is sealed of nobody: payees' details, statements' holde
 
 from alembic import op
 
-revision = "0043"
-down_revision = "0042"
+revision = "0044"
+down_revision = "0043"
 
 _ROLE = "gongxin_auditor"
 _LOG = "('log_leaves', 'log_waiting', 'log_checkpoints', 'log_tiles', 'log_cosignatures', 'log_witnesses')"
