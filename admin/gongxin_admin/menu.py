@@ -26,6 +26,7 @@ MENU: dict[str, tuple[str, ...]] = {
         "admin.filings",
         "admin.blacklist",
         "admin.fund",
+        "admin.contracts",
         "admin.log",
         "admin.delivery",
         "admin.rights",

@@ -47,3 +47,24 @@ def history(session: Session, *, jurisdiction: str, member_kind: str, limit: int
         .order_by(FeeCap.recorded_at, FeeCap.bucket, FeeCap.id)
         .limit(limit)
     ).all()
+
+
+def jurisdictions(session: Session) -> Sequence[str]:
+    """Where caps are on record."""
+    return session.scalars(select(FeeCap.jurisdiction).distinct().order_by(FeeCap.jurisdiction).limit(500)).all()
+
+
+def binding_on(session: Session, day: date, limit: int) -> Sequence[FeeCap]:
+    """The caps of a verified source in force on a day, wherever; those recorded last first."""
+    return session.scalars(
+        select(FeeCap)
+        .where(
+            FeeCap.superseded_at.is_(None),
+            FeeCap.source_status == "verified",
+            FeeCap.rate_bp_max.is_not(None),
+            FeeCap.effective_from <= day,
+            or_(FeeCap.effective_until.is_(None), FeeCap.effective_until >= day),
+        )
+        .order_by(FeeCap.recorded_at.desc(), FeeCap.bucket)
+        .limit(limit)
+    ).all()

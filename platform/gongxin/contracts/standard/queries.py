@@ -63,6 +63,13 @@ def templates(session: Session, *, after: uuid.UUID | None, limit: int) -> Seque
     return session.scalars(found if after is None else found.where(ContractTemplate.id > after)).all()
 
 
+def versions(session: Session, code: str) -> Sequence[ContractTemplate]:
+    """Every version of a template, the latest first."""
+    return session.scalars(
+        select(ContractTemplate).where(ContractTemplate.code == code).order_by(ContractTemplate.version.desc())
+    ).all()
+
+
 def comments(session: Session, template_id: uuid.UUID, limit: int = 1000) -> Sequence[TemplateComment]:
     return session.scalars(
         select(TemplateComment)
