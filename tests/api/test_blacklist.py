@@ -50,6 +50,8 @@ def post(house: House, by: Caller, path: str, **body: Any) -> Any:
 def report(house: House, people: dict[str, Any], **change: Any) -> Any:
     today = clock.today_in_china().isoformat()
     body = examples.REPORT | {"occurred_from": today, "occurred_until": today} | change
+    if "member_id" in change:
+        return post(house, people["bank"], "/matters", **{name: body[name] for name in body if name != "licence"})
     return post(house, people["bank"], "/matters", **body | {"licence": people["agent"].licence_no})
 
 
@@ -62,8 +64,8 @@ def act(house: House, people: dict[str, Any], matter_id: str, action: str, offic
     return answer.json
 
 
-def listed(house: House, people: dict[str, Any]) -> str:
-    matter_id: str = report(house, people).json["matter_id"]
+def listed(house: House, people: dict[str, Any], **change: Any) -> str:
+    matter_id: str = report(house, people, **change).json["matter_id"]
     act(house, people, matter_id, "accept", committee_id=people["first"])
     act(house, people, matter_id, "notice")
     said = {"action": "reply", "said": "当日未联系"}
@@ -184,3 +186,27 @@ def test_the_public_list_names_organisations_in_three_forms(house: House, people
     assert house.call("GET", f"{BASE}/public.csv?history=all").mimetype == "text/csv"
     assert house.call("GET", f"{BASE}/public.atom").data.startswith(b"<?xml")
     assert house.call("GET", f"{BASE}/rules").json["source_status"] == "unverified"
+
+
+def test_snapshots_hold_listed_organisations_and_ones_own_agents_and_no_listed_person(
+    house: House, people: dict[str, Any]
+) -> None:
+    def lines(by: Caller, name: str) -> list[dict[str, Any]]:
+        answer = house.call(
+            "GET", f"/v1/snapshots/{name}", replace(by, scopes=SCOPES | {"changes.read", "agents.read"})
+        )
+        assert answer.status_code == 200, answer.text
+        found = [json.loads(line) for line in answer.text.splitlines()]
+        assert found[-1] == {"end": True, "count": len(found) - 2}
+        return found[1:-1]
+
+    person = listed(house, people)
+    agency = str(people["agency"].member_id)
+    organisation = listed(house, people, subject_kind="agency", member_id=agency, article="B04")
+    told = {line["object_id"]: line["data"] for line in lines(people["bank"], "blacklist_organisations")}
+    assert person not in told
+    assert told[organisation]["member_id"] == agency
+    assert told[organisation]["state"] == "in_force"
+    own = {line["data"]["licence"] for line in lines(people["agency"], "agents")}
+    assert own == {people["agent"].licence_no}
+    assert lines(people["bank"], "agents") == []

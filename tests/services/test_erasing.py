@@ -18,6 +18,7 @@ from gongxin.access import service as access
 from gongxin.cases import service as cases
 from gongxin.config import Config
 from gongxin.db import transaction
+from gongxin.delivery import service as delivery
 from gongxin.disclosure import service as disclosure
 from gongxin.errors import Conflict, Forbidden, Invalid, NotFound
 from gongxin.evidence import erasing as _of_evidence  # noqa: F401  registers itself
@@ -29,6 +30,7 @@ from gongxin.web.runtime import Runtime
 from tests.conftest import act_for
 from tests.services import evidence_world
 from tests.services.cases_world import Acts
+from tests.services.delivery_world import NOTE
 from tests.services.disclosure_world import World, build, key_of, subject, token
 from tests.services.test_disclosure import send
 
@@ -137,6 +139,35 @@ def test_every_version_of_an_event_goes_so_that_none_comes_back(acts: Acts) -> N
     with acts.acting() as session:
         for event in (first, second):
             assert queries.find_erasure(session, uuid.UUID(event["event_id"])) is not None
+
+
+def test_what_members_were_told_of_an_erased_record_is_blanked_waiting_or_told(acts: Acts, world: World) -> None:
+    bank = acts.member("bank")
+    for placed in (False, True):
+        said = acts.say(bank, acts.case(bank), "person", "deceased", basis=f"死亡证明 {uuid.uuid4().hex}")
+        leaf, told = uuid.UUID(said["event_id"]), uuid.uuid4().hex
+        with acts.acting() as session:
+            delivery.emit(session, type=NOTE.name, object_id=leaf, data={"n": told}, to=[bank.member_id])
+        while placed and delivery_waits(acts):
+            pass
+        table = "delivery_events" if placed else "delivery_waiting"
+        assert tables_that_hold(world, told) == {table}
+        erase(acts, leaf, "unlawful")
+        assert tables_that_hold(world, told) == set()
+        with acts.acting() as session:
+            kinds = session.scalars(
+                text(
+                    "select type from delivery_waiting where object_id = :leaf union all"
+                    " select type from delivery_events where object_id = :leaf"
+                ),
+                {"leaf": leaf},
+            ).all()
+        assert sorted(kinds) == ["object.erased", NOTE.name]
+
+
+def delivery_waits(acts: Acts) -> int:
+    with acts.acting() as session:
+        return delivery.sequence(session, acts.config)
 
 
 def test_a_court_s_event_is_erased_from_every_case_that_it_reached(acts: Acts) -> None:

@@ -12,12 +12,13 @@ from gongxin.web import guards, ndjson, paging
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
-from . import answers, examples, pack, queries, records, rules, schemas, service, voting
+from . import answers, examples, pack, queries, records, rules, schemas, service, snapshots, voting
 from .models import Matter
 
 blp = Blueprint("blacklist", url_prefix="/v1/blacklist", description="行业风险名单 The violations list")
 BLUEPRINTS = (blp,)
 answers.register()
+assert snapshots  # registers its own
 
 # What a race can reach past the rules.
 _MEANWHILE = ("matter_changed_meanwhile", "该事项刚被他人推进", "Another act on the matter came first")

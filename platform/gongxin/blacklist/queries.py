@@ -322,3 +322,17 @@ def organisations(session: Session) -> list[tuple[Listing, str, str | None, str]
         .limit(10_000)
     )
     return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+
+def organisations_after(session: Session, after: uuid.UUID | None, limit: int) -> Sequence[Listing]:
+    """Entries of organisations that anyone may see, ended ones too, in the order of their ids."""
+    wanted = select(Listing).where(Listing.member_id.is_not(None), Listing.level != "watch")
+    if after is not None:
+        wanted = wanted.where(Listing.matter_id > after)
+    return session.scalars(wanted.order_by(Listing.matter_id).limit(limit)).all()
+
+
+def by_clock(session: Session, limit: int) -> Sequence[Matter]:
+    """Matters whose clock runs, the soonest first."""
+    wanted = select(Matter).where(Matter.due_on.is_not(None)).order_by(Matter.due_on, Matter.id).limit(limit)
+    return session.scalars(wanted).all()

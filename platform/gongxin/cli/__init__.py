@@ -9,6 +9,7 @@ from gongxin import logs
 from .access import clients, keys
 from .accounts import accounts
 from .agents import agents
+from .blacklist import blacklist
 from .contracts import contracts
 from .db import db
 from .delivery import delivery
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 for command in (
-    accounts, agents, clients, contracts, db, delivery, epochs, fund, keys, log, members, peers,
+    accounts, agents, blacklist, clients, contracts, db, delivery, epochs, fund, keys, log, members, peers,
     policy, serve, spec, worker,
 ):  # fmt: skip
     main.add_command(command)

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from gongxin import clock, ids
 from gongxin.config import Config
 from gongxin.db import NOBODY
+from gongxin.transparency import erasing
 
 from . import queries
 from .types import ERASED, TYPES, VERIFY
@@ -80,6 +81,15 @@ def erase(session: Session, *, object_id: uuid.UUID, object_type: str) -> uuid.U
         return None
     to = [] if NOBODY in told else told
     return _write(session, type=ERASED, scope=scope, object_id=object_id, data={"object_type": object_type}, to=to)
+
+
+def forget_record(session: Session, leaf_id: uuid.UUID) -> None:
+    """A record of the log was erased: what was told of it, waiting or told, is blanked too. Events carry their object's
+    id, which is its leaf's."""
+    erase(session, object_id=leaf_id, object_type="record")
+
+
+erasing.FOLLOWERS.append(forget_record)
 
 
 def forget(session: Session, _config: Config) -> int:

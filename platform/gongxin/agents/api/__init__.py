@@ -1,5 +1,6 @@
 """What the parts of agents answer over HTTP, a file a part."""
 
+from .. import snapshots
 from . import badges, checks, filings, public, records, register, training, watches
 
 BLUEPRINTS = (
@@ -12,3 +13,4 @@ BLUEPRINTS = (
     *badges.BLUEPRINTS,
     *public.BLUEPRINTS,
 )
+assert snapshots  # registers its own

@@ -2,13 +2,13 @@
 
 import hashlib
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from gongxin.errors import Conflict, Forbidden, Invalid, bad_field
+from gongxin.members.officers import officer_key as officer_key
 from gongxin_wire.canonical import canonical
 
 from . import numerals
@@ -33,8 +33,6 @@ CODE_PATTERN = "^[a-z][a-z0-9_-]{0,31}$"
 OFFICER_PATTERN = "^[0-9A-Z一-鿿]{1,64}$"
 _CODE = re.compile(CODE_PATTERN[1:-1])
 _NUMBER = re.compile(r"\d{1,2}(\.\d{1,2})?")
-_SPACING = re.compile(r"[\s\-_.·•・/]+")
-_OFFICER = re.compile(OFFICER_PATTERN[1:-1])
 
 
 def check_content(content: Any, pointer: str = "/content") -> None:
@@ -143,14 +141,6 @@ def check_step(state: str, to: str) -> None:
             pointer="/state",
             extra={"state": state, "legal": list(STEPS[state])},
         )
-
-
-def officer_key(name: str, pointer: str = "/officer") -> str:
-    """One spelling for one person: wide forms, spacing and case do not make another."""
-    found = _SPACING.sub("", unicodedata.normalize("NFKC", name)).upper()
-    if _OFFICER.fullmatch(found) is None:
-        raise bad_field(pointer, "经办人应为工号或姓名", "An officer is a staff number or a name")
-    return found
 
 
 def check_approval(maker: str, officer: str, content: bytes, approved: bytes, already: Sequence[str]) -> None:

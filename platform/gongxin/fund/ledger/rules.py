@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import unicodedata
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from gongxin.errors import Conflict, Invalid, bad_field
+from gongxin.members.officers import officer_key as officer_key
 from gongxin_wire.canonical import canonical
 
 TYPES = ("asset", "liability", "equity", "income", "expense")
@@ -40,9 +40,6 @@ STEPS: dict[str, tuple[str, ...]] = {
     "expired": (),
 }
 REASONED = frozenset({"rejected", "withdrawn", "expired"})
-
-_SPACING = re.compile(r"[\s\-_.·•・/]+")
-_OFFICER = re.compile(r"[0-9A-Z一-鿿]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +94,6 @@ class AccountLike(Protocol):
     fund: str
     restriction: str | None
     closed_at: datetime | None
-
-
-def officer_key(given: str) -> str:
-    """One spelling for one person: full-width and half-width, case, spaces, dots and hyphens make no other officer."""
-    key = _SPACING.sub("", unicodedata.normalize("NFKC", given)).upper()
-    if _OFFICER.fullmatch(key) is None:
-        raise bad_field("/officer", "应为姓名或工号，1 至 64 位", "It is a name or number of 1 to 64 characters")
-    return key
 
 
 def check_fen(amount: Any, pointer: str) -> int:
