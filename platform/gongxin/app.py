@@ -33,6 +33,7 @@ from .fund.claims import api as claims_api
 from .fund.income import api as income_api
 from .fund.income import service as income
 from .fund.ledger import api as fund_api
+from .fund.reports import api as fund_reports_api
 from .members import api as members_api
 from .subjects import api as subjects_api
 from .transparency import api as transparency_api
@@ -57,6 +58,7 @@ BLUEPRINTS = (
     *blacklist_api.BLUEPRINTS,
     *fund_api.BLUEPRINTS,
     *fund_bank_api.BLUEPRINTS,
+    *fund_reports_api.BLUEPRINTS,
     *income_api.BLUEPRINTS,
     *claims_api.BLUEPRINTS,
     *(standards_api.blp, contracts_api.blp, commissions_api.blp),

@@ -23,6 +23,7 @@ for _package in (
     "fund.income.models",
     "agents.models",
     "fund.claims.models",
+    "fund.reports.models",
     "agents.models_badges",
     "contracts.caps.models",
     "contracts.standard.models",

@@ -276,7 +276,7 @@ class Cases:
             raise unreadable()
         return results
 
-    def _pages(self, path: str, scope: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, scope: str | None, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         cursor: str | None = None
         while True:
             page = self.connection.read("GET", path, scope=scope, query={**query, "cursor": cursor})

@@ -77,5 +77,5 @@ class Registry(Agents, Badges, Blacklist, Cases, Changes, Contracts, EvidenceCal
     def member_id(self) -> str:
         return Members.member_id(self)
 
-    def _pages(self, path: str, scope: str, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    def _pages(self, path: str, scope: str | None, query: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return Cases._pages(self, path, scope, query)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from gongxin_client import Answer, Identifier, Registry
 from gongxin_client.receipts import Evidence
 
@@ -40,6 +42,8 @@ class Day:
     case_ids: dict[str, str] = field(default_factory=dict)
     witnesses: list[str] = field(default_factory=list)
     """Their public keys, as the witnesses themselves tell them."""
+    fund: dict[str, str] = field(default_factory=dict)
+    """What the fund's acts made, for the bank's."""
     last_leaf: str = ""
     """The newest leaf of the day that somebody was promised."""
     erased_salt: bytes = b""
@@ -77,6 +81,13 @@ class Day:
         says(f"回执已核对并保存（{found.lookup_id[-12:]}）", "receipt verified and kept")
         return found
 
+    def public(self, path: str) -> bytes:
+        """What anyone reads there, without a token."""
+        with httpx.Client(base_url=self.town.registry.address, timeout=30) as anyone:
+            answer = anyone.get(path)
+        expect(answer.status_code == 200, f"{path} {answer.status_code}", "it was not answered")
+        return answer.content
+
     def type(self, slug: str, *arguments: str) -> dict[str, Any]:
         """What `gongxin-member ARGUMENTS` answers to this member, in a process of its own."""
         profile = self.town.members[slug].profile
@@ -106,7 +117,18 @@ class Day:
 
 def play_day(town: Town, screen: Screen) -> None:
     """Raises StepFailed, or the SDK's error, at the first step that is not done."""
-    from . import acts, agents_acts, blacklist_acts, contracts_acts, court, erasure, fund_acts, logbook, proof
+    from . import (
+        acts,
+        agents_acts,
+        bank_acts,
+        blacklist_acts,
+        contracts_acts,
+        court,
+        erasure,
+        fund_acts,
+        logbook,
+        proof,
+    )
 
     with ExitStack() as stack:
         software = {
@@ -115,7 +137,7 @@ def play_day(town: Town, screen: Screen) -> None:
         }
         day = Day(town, screen, software)
         for act in (
-            *acts.ACTS, *fund_acts.ACTS, *agents_acts.ACTS, *blacklist_acts.ACTS,
+            *acts.ACTS, *fund_acts.ACTS, *bank_acts.ACTS, *agents_acts.ACTS, *blacklist_acts.ACTS,
             court.a_recording_is_registered, contracts_acts.a_contract_is_made, *logbook.ACTS,
             court.the_recording_is_proven, *erasure.ACTS, *proof.ACTS,
         ):  # fmt: skip

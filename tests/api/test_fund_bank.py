@@ -58,6 +58,53 @@ def details(account_no: str) -> dict[str, str]:
     return {"holder": "测试医院", "account": account_no, "bank_code": "103100000018", "bank_name": "示范银行"}
 
 
+def owed(desk: Desk, costs: str, amount: int) -> str:
+    """The posted entry that owes so much; its money is there already."""
+    legs = [
+        {"account": costs, "fund": "STAFF", "side": "debit", "amount_fen": amount},
+        {"account": account(desk, "liability"), "fund": "STAFF", "side": "credit", "amount_fen": amount},
+    ]
+    entry = {
+        "key": uuid.uuid4().hex, "officer": "lin", "booked_on": TODAY, "description": "应退", "submit": True,
+        "legs": legs,
+    }  # fmt: skip
+    made = desk.right("POST", "/entries", entry, 201)
+    for officer in ("wang", "zhao"):
+        vote = {"officer": officer, "content_hash": made["content_hash"]}
+        desk.right("POST", f"/entries/{made['entry_id']}/approvals", vote)
+    return str(desk.right("POST", f"/entries/{made['entry_id']}/posting", {"officer": "wang"})["entry_id"])
+
+
+def test_an_accounts_layout_mapping_and_books_over_http(desk: Desk) -> None:
+    cash, more = account(desk, "asset"), account(desk, "asset")
+    code = f"B-{uuid.uuid4().hex[:10]}"
+    columns = [
+        {"heading": "户名", "field": "holder"}, {"heading": "账号", "field": "account"},
+        {"heading": "分", "field": "amount"}, {"heading": "用途", "field": "reference"},
+    ]  # fmt: skip
+    opened = details(number()) | {
+        "officer": "lin", "code": code, "ledger_accounts": [cash], "opened_on": TODAY,
+        "payments": {"amount": "fen", "encoding": "utf-8", "columns": columns}, "statements": {"words": "摘要"},
+    }  # fmt: skip
+    made = desk.right("POST", "/bank/accounts", opened, 201)
+    assert (made["payments"]["columns"], made["payments"]["delimiter"]) == (columns, ",")
+    assert (made["statements"]["words"], made["statements"]["date"]) == ("摘要", "交易日期")
+    path = f"/bank/accounts/{code}"
+    changed = desk.right("POST", f"{path}/forms", {"statements": {"words": "备注"}})
+    assert (changed["statements"]["words"], changed["payments"]) == ("备注", made["payments"])
+    for body in ({"payments": {"columns": columns[:2]}}, {"payments": {"amount": "jiao"}}, {"statements": {"x": "y"}},
+                 {"statements": {"words": "余额"}}):  # fmt: skip
+        assert desk.ask("POST", f"{path}/forms", body)[0] == 422
+    added = desk.right("POST", f"{path}/books", {"ledger_account": more}, 201)
+    assert sorted(added["ledger_accounts"]) == sorted([cash, more])
+    status, answer = desk.ask("POST", f"{path}/books", {"ledger_account": more})
+    assert (status, answer["code"]) == (409, "bank_account_exists")
+    assert desk.ask("POST", f"{path}/books", {"ledger_account": account(desk, "income")})[0] == 422
+    reader = replace(desk.who, scopes=frozenset({"fund.read", "fund.write"}))
+    for end, body in (("forms", {}), ("books", {"ledger_account": more})):
+        assert desk.ask("POST", f"{path}/{end}", body, reader)[0] == 403
+
+
 def test_who_may_not(desk: Desk) -> None:
     payee = details(number()) | {"officer": "lin"}
     reader = replace(desk.who, scopes=frozenset({"fund.read"}))
@@ -82,16 +129,20 @@ def test_bad_input_is_refused_by_field(desk: Desk) -> None:
 def test_from_a_payee_to_a_day_reconciled(desk: Desk) -> None:
     cash, costs = account(desk, "asset"), account(desk, "expense")
     ours, code = number(), f"B-{uuid.uuid4().hex[:10]}"
-    opened = {"officer": "lin", "code": code, "ledger_account": cash, "opened_on": TODAY, "opening_fen": 0}
+    opened = {"officer": "lin", "code": code, "ledger_accounts": [cash], "opened_on": TODAY, "opening_fen": 0}
     desk.right("POST", "/bank/accounts", opened | details(ours), 201)
     theirs = number()
     payee = desk.right("POST", "/bank/payees", details(theirs) | {"officer": "lin"}, 201)
     shown = desk.right("GET", f"/bank/payees/{payee['payee_id']}")
     assert shown["details"]["account"] == theirs
     refund = {
-        "officer": "lin", "source_id": str(uuid.uuid4()), "fund": "STAFF", "amount_fen": 700,
+        "officer": "lin", "source_id": owed(desk, costs, 700), "fund": "STAFF", "amount_fen": 700,
         "payee_id": payee["payee_id"],
     }  # fmt: skip
+    status, answer = desk.ask("POST", "/bank/refunds", refund | {"source_id": str(uuid.uuid4())})
+    assert (status, answer["code"]) == (409, "nothing_owed")
+    status, answer = desk.ask("POST", "/bank/refunds", refund | {"amount_fen": 701})
+    assert (status, answer["code"]) == (409, "nothing_owed")
     made = desk.right("POST", "/bank/refunds", refund, 201)
     file = desk.right(
         "POST", "/bank/files", {"officer": "lin", "bank_account": code, "format": "pain001", "execute_on": TODAY}, 201
@@ -123,8 +174,8 @@ def test_from_a_payee_to_a_day_reconciled(desk: Desk) -> None:
         "key": uuid.uuid4().hex, "officer": "lin", "booked_on": TODAY, "description": "收支", "submit": True,
         "legs": [
             {"account": cash, "fund": "STAFF", "side": "debit", "amount_fen": 1_000},
-            {"account": cash, "fund": "STAFF", "side": "credit", "amount_fen": 700},
-            {"account": costs, "fund": "STAFF", "side": "credit", "amount_fen": 300},
+            {"account": cash, "fund": "STAFF", "side": "credit", "amount_fen": 300},
+            {"account": costs, "fund": "STAFF", "side": "credit", "amount_fen": 700},
         ],
     }  # fmt: skip
     posted = desk.right("POST", "/entries", entry, 201)
@@ -144,4 +195,4 @@ def test_from_a_payee_to_a_day_reconciled(desk: Desk) -> None:
     }
     assert desk.right("POST", "/entries", in_only, 201)["state"] == "submitted"
     standing = desk.right("GET", f"{path}/day?day={TODAY}")
-    assert (standing["difference_fen"], standing["agrees"], len(standing["lines"])) == (0, False, 1)
+    assert (standing["difference_fen"], standing["agrees"], len(standing["lines"])) == (300, False, 1)

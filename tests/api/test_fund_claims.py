@@ -48,9 +48,9 @@ class Desk:
 
     def claim(self, **change: Any) -> dict[str, Any]:
         return {
-            "officer": "tiao-01", "fund": "RELIEF", "cause": "medical", "subject": subject(self.token),
-            "asked_fen": 800_000, "payee": payee(), "payee_kind": "hospital", "unrelated": True,
-            "means_sha256": "ab" * 32, "evidence_sha256": "cd" * 32,
+            "officer": "tiao-01", "fund": "RELIEF", "cause": "medical", "region": "990102",
+            "subject": subject(self.token), "asked_fen": 800_000, "payee": payee(), "payee_kind": "hospital",
+            "unrelated": True, "means_sha256": "ab" * 32, "evidence_sha256": "cd" * 32,
         } | change  # fmt: skip
 
 

@@ -22,6 +22,7 @@ _AGENTS = "follows the agents that the caller may see, by the policy of agents"
 _CLAIMS = "follows the claims that the caller may see, by the policy of fund_claims"
 _CHARGES = "follows the charges that the caller may see, by the policy of fund_charges"
 NAMES_NO_CALLER: dict[str, str] = {
+    "fund_reports.read": "what was disclosed of a quarter is for anyone",
     "account_changes.own": "follows the accounts that the caller may see, by the policy of accounts",
     "agent_changes.own": _AGENTS,
     "agent_identities.add": _AGENTS,

@@ -146,12 +146,31 @@ def test_the_payee_of_the_instruction_is_the_payee_that_was_approved(claims: Cla
     claims.session.execute(text(HOLD), given)
     wang = claims.actor(claims.association, "WANG02")
     other = bank.register_payee(claims.session, claims.config, actor=wang, **payee())
-    bank.instruct(
-        claims.session, purpose="relief", source_id=claim.id, fund="RELIEF", amount_fen=claim.granted_fen or 0,
-        payee_id=other.id, hold_id=given["h"], maker=wang,
-    )  # fmt: skip
+    instruct = (
+        "insert into fund_instructions (id, reference, purpose, source_id, fund, amount_fen, payee_id, hold_id,"
+        " maker_member, maker_officer, instructed_at, changed_at) values (gen_random_uuid(), :r, 'relief', :c,"
+        " 'RELIEF', :n, :p, :h, :m, 'WANG02', now(), now())"
+    )
+    values = {"r": bank.new_reference(), "c": claim.id, "n": claim.granted_fen, "m": wang.member_id}
+    assert refused(claims, instruct, **values, p=other.id, h=given["h"]) == "fund_instructions_claim"
+    assert refused(claims, instruct, **values, p=claim.payee_id, h=None) == "fund_instructions_claim"
+    claims.session.execute(text(instruct), values | {"p": claim.payee_id, "h": given["h"]})
     move = "update fund_claims set state = 'instructed', acted_officer = 'WANG02' where id = :c"
-    assert refused(claims, move, c=claim.id) == "fund_claims_instruction"
+    claims.session.execute(text(move), {"c": claim.id})
+
+
+def test_relief_is_not_instructed_without_a_claim_whose_money_is_held(claims: Claims) -> None:
+    approved = claims.approved(claims.assess(claims.file()))
+    claims.become(claims.association)
+    wang, amount = claims.actor(claims.association, "WANG02"), approved.granted_fen or 0
+    hold_id = held(claims, amount)
+    for source in (approved.id, uuid.uuid4()):
+        with pytest.raises(DBAPIError) as caught, claims.session.begin_nested():
+            bank.instruct(
+                claims.session, purpose="relief", source_id=source, fund="RELIEF", amount_fen=amount,
+                payee_id=approved.payee_id, hold_id=hold_id, maker=wang,
+            )  # fmt: skip
+        assert named(caught.value) == "fund_instructions_claim"
 
 
 def test_the_year_of_a_cap_is_that_of_the_day_in_china(claims: Claims) -> None:

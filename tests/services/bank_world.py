@@ -32,7 +32,7 @@ class Bank:
         self.balance = opening_fen
         self.code = f"B-{uuid.uuid4().hex[:10]}"
         self.account: BankAccount = accounts.open_account(
-            session, config, actor=self.fund.lin, code=self.code, ledger_account=self.fund.codes["cash"],
+            session, config, actor=self.fund.lin, code=self.code, ledger_accounts=[self.fund.codes["cash"]],
             holder="示范协会互助基金", account=self.account_no, bank_code="103100000018", bank_name="示范银行",
             opened_on=self.fund.today.replace(day=1), opening_fen=opening_fen,
         )  # fmt: skip
@@ -48,10 +48,14 @@ class Bank:
             self.session, actor=self.fund.lin, account=self.fund.codes["cash"], amount_fen=amount, reason="救助"
         )
         given: dict[str, Any] = {
-            "purpose": "relief", "source_id": uuid.uuid4(), "fund": "RELIEF", "amount_fen": amount,
+            "purpose": "refund", "source_id": self.owed(amount), "fund": "RELIEF", "amount_fen": amount,
             "payee_id": change.pop("payee_id", None) or self.payee().id, "hold_id": held.id, "maker": self.fund.lin,
         }  # fmt: skip
         return service.instruct(self.session, **(given | change))
+
+    def owed(self, amount: int) -> uuid.UUID:
+        """The posted entry that says so much goes back; the money is there already."""
+        return self.fund.posted(amount, "levies", "owed").id
 
     def expected(self, amount: int = 900, **change: Any) -> Any:
         given: dict[str, Any] = {

@@ -81,9 +81,9 @@ class Claims:
         by = caller or self.mediator
         self.become(by)
         values: dict[str, Any] = {
-            "officer": "TIAO01", "fund": "RELIEF", "cause": "medical", "asked_fen": 800_000, "payee": payee(),
-            "payee_kind": "hospital", "unrelated": True, "means_sha256": MEANS, "evidence_sha256": EVIDENCE,
-            "subject": subject(self.token),
+            "officer": "TIAO01", "fund": "RELIEF", "cause": "medical", "region": "990102", "asked_fen": 800_000,
+            "payee": payee(), "payee_kind": "hospital", "unrelated": True, "means_sha256": MEANS,
+            "evidence_sha256": EVIDENCE, "subject": subject(self.token),
         } | change  # fmt: skip
         if values["fund"] == "STAFF":
             values.pop("subject", None)
@@ -122,7 +122,7 @@ class Claims:
             bank.balance = self.office.balance("bank", fund, restriction)
             bank.account = accounts.open_account(
                 self.session, self.config, actor=self.office.lin, code=bank.code,
-                ledger_account=chart.code("bank", fund, restriction), holder="示范协会互助基金",
+                ledger_accounts=[chart.code("bank", fund, restriction)], holder="示范协会互助基金",
                 account=bank.account_no, bank_code="103100000018", bank_name="示范银行",
                 opened_on=self.today.replace(day=1), opening_fen=bank.balance,
             )  # fmt: skip

@@ -91,6 +91,8 @@ def open_fund(session: Session) -> Fund:
         ("medical_gifts", "income", "RELIEF", {"restriction": "medical"}),
         ("medical_relief", "expense", "RELIEF", {"restriction": "medical"}),
         ("levies", "income", "RELIEF", {}),
+        ("owed", "liability", "RELIEF", {}),
+        ("staff_owed", "liability", "STAFF", {}),
         ("relief", "expense", "RELIEF", {}),
         ("staff_cash", "asset", "STAFF", {"minimum_fen": 0}),
         ("staff_levies", "income", "STAFF", {}),

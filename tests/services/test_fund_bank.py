@@ -41,7 +41,8 @@ def payee(fund: Fund, config: Config, account: str | None = None, **change: Any)
 def instructed(fund: Fund, config: Config, amount: int = 5_000, **change: Any) -> Any:
     held = ledger.hold(fund.session, actor=fund.lin, account=fund.codes["cash"], amount_fen=amount, reason="救助")
     given: dict[str, Any] = {
-        "purpose": "relief", "source_id": uuid.uuid4(), "fund": "RELIEF", "amount_fen": amount,
+        "purpose": "refund", "source_id": fund.posted(amount, "levies", "owed").id, "fund": "RELIEF",
+        "amount_fen": amount,
         "payee_id": payee(fund, config).id, "hold_id": held.id, "maker": fund.lin,
     } | change  # fmt: skip
     return service.instruct(fund.session, **given)
@@ -133,7 +134,7 @@ def test_a_reference_finds_a_wrong_character_and_two_exchanged() -> None:
 def test_one_source_is_paid_once_and_asking_again_is_the_same(fund: Fund, config: Config) -> None:
     first = instructed(fund, config)
     again = {
-        "purpose": "relief", "source_id": first.source_id, "fund": "RELIEF", "amount_fen": first.amount_fen,
+        "purpose": "refund", "source_id": first.source_id, "fund": "RELIEF", "amount_fen": first.amount_fen,
         "payee_id": first.payee_id, "hold_id": first.hold_id, "maker": fund.wang,
     }  # fmt: skip
     assert service.instruct(fund.session, **again).id == first.id

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import click
 
-from gongxin import config as configuration
 from gongxin.agents import identities, public
 
-from .common import Group, json_option, opened, tell
+from .common import Group, json_option, opened, read_old_key, tell
 
 
 @click.group(cls=Group)
@@ -35,13 +34,7 @@ def check(licence: str) -> None:
 )
 def reseal(old_key_file: Path) -> None:
     """更换主密钥后重新封存 Seals the keys of names under the present master key; can run twice."""
-    try:
-        old_key = configuration.load(
-            {"GONGXIN_MASTER_KEY": old_key_file.read_text(encoding="ascii").strip()}
-        ).master_key
-    except UnicodeDecodeError as fault:
-        raise click.BadParameter("应为 base64url 文本 Must be base64url", param_hint="--old-key-file") from fault
-    done = 0
+    old_key, done = read_old_key(old_key_file), 0
     while True:
         with opened() as (session, config):
             count = identities.reseal(session, old_key=old_key, new_key=config.master_key)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -47,6 +48,14 @@ class Group(click.Group):
         except ConfigError as error:
             click.echo(str(error), err=True)
             ctx.exit(UNABLE)
+
+
+def read_old_key(path: Path) -> bytes:
+    """The master key that a file holds, base64url."""
+    try:
+        return load({"GONGXIN_MASTER_KEY": path.read_text(encoding="ascii").strip()}).master_key
+    except UnicodeDecodeError as fault:
+        raise click.BadParameter("应为 base64url 文本 Must be base64url", param_hint="--old-key-file") from fault
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

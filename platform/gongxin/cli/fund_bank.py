@@ -1,19 +1,26 @@
 """`gongxin fund bank` and `gongxin fund report`: files of payments, statements, days; the quarter disclosed."""
 
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import click
+from marshmallow import ValidationError
 
 from gongxin import clock
 from gongxin.errors import Conflict
-from gongxin.fund.bank import accounts, days, files, matching, schemas, statements
+from gongxin.fund.bank import accounts, days, files, matching, payees, schemas, statements
 from gongxin.fund.bank import queries_statements as found
 from gongxin.fund.reports import service as reports
 
-from .common import Group, json_option, opened, tell
+from .common import Group, json_option, opened, read_old_key, tell
 from .fund import _DAY, _MEMBER, _OFFICER, _actor, fund
+
+_FORMS = click.option(
+    "--forms", type=click.File("r", encoding="utf-8"),
+    help="JSON 文件：payments、statements a JSON file: how the bank reads payments and writes statements",
+)  # fmt: skip
 
 
 @fund.group("bank", cls=Group)
@@ -24,23 +31,79 @@ def bank() -> None:
 @bank.command("account")
 @json_option
 @click.argument("code")
-@click.option("--books", required=True, help="对应科目 account of the books")
+@click.option("--books", required=True, multiple=True, help="对应科目，可多个 accounts of the books, one or more")
 @click.option("--details", type=click.File("r", encoding="utf-8"), required=True,
               help="户名、账号、联行号、行名，各一行 holder, account, bank code, bank name, a line each")  # fmt: skip
 @click.option("--from", "opened_on", type=_DAY, required=True)
 @click.option("--opening-fen", type=click.IntRange(0), default=0)
+@_FORMS
 @_MEMBER
 @_OFFICER
-def account(code: str, books: str, details: Any, opened_on: Any, opening_fen: int, member: str, officer: str) -> None:
+def account(
+    code: str, books: tuple[str, ...], details: Any, opened_on: Any, opening_fen: int, forms: Any, member: str,
+    officer: str,
+) -> None:  # fmt: skip
     """登记银行账户 Registers an account of the fund; its details come from a file, never from the command line."""
     names = ("holder", "account", "bank_code", "bank_name")
     given = dict(zip(names, [line.strip() for line in details.read().splitlines()][:4], strict=True))
     with opened() as (session, config):
         accounts.open_account(
-            session, config, actor=_actor(session, member, officer), code=code, ledger_account=books,
-            opened_on=opened_on.date(), opening_fen=opening_fen, **given,
+            session, config, actor=_actor(session, member, officer), code=code, ledger_accounts=books,
+            opened_on=opened_on.date(), opening_fen=opening_fen, **given, **_forms(forms),
         )  # fmt: skip
     tell({"code": code}, f"{code}  ✓")
+
+
+def _forms(given: Any) -> dict[str, Any]:
+    """The file's `payments` and `statements`, in the form the API takes."""
+    if given is None:
+        return {}
+    try:
+        found = schemas.BankFormsIn().load(json.load(given))
+    except (ValueError, ValidationError) as fault:
+        raise click.BadParameter(f"格式有误 not of this form: {fault}", param_hint="--forms") from fault
+    if "payments" in found:
+        found["payments"] = schemas.layout_in(found["payments"])
+    return dict(found)
+
+
+@bank.command()
+@json_option
+@click.argument("code")
+@_FORMS
+@click.option("--add-books", help="增加对应科目 one more account of the books")
+def change(code: str, forms: Any, add_books: str | None) -> None:
+    """更改格式或对应科目 Changes what its bank reads and writes, or adds an account of the books; shows the account."""
+    with opened() as (session, _):
+        if forms is not None:
+            accounts.set_forms(session, bank_account=code, **_forms(forms))
+        if add_books is not None:
+            accounts.add_books(session, bank_account=code, ledger_account=add_books)
+        held = found.get_bank_account(session, code)
+        body = schemas.account_out(held, found.books(session, [held.id]))
+    tell(body, f"{code}  {', '.join(body['ledger_accounts'])}")
+
+
+@bank.command()
+@json_option
+@click.option(
+    "--old-key-file", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="旧主密钥文件 a file with the old master key, base64url",
+)  # fmt: skip
+def reseal(old_key_file: Path) -> None:
+    """更换主密钥后重新封存 Seals payees, bank accounts and lines under the present master key; can run twice."""
+    old_key, done = read_old_key(old_key_file), 0
+    while True:
+        with opened() as (session, config):
+            if old_key == config.master_key:
+                break
+            new_key = config.master_key
+            count = payees.reseal(session, old_key=old_key, new_key=new_key)
+            count += accounts.reseal(session, old_key=old_key, new_key=new_key)
+        done += count
+        if not count:
+            break
+    tell({"resealed": done}, f"已重新封存 {done} 份 Sealed anew: {done}")
 
 
 @bank.command("file")
@@ -132,7 +195,7 @@ def day(account: str, day: Any, reconcile: bool, member: str, officer: str) -> N
     with opened() as (session, _):
         if reconcile:
             days.reconcile(session, actor=_actor(session, member, officer), bank_account=account, day=day.date())
-        held, _, _ = found.get_bank_account(session, account)
+        held = found.get_bank_account(session, account)
         body = schemas.standing_out(days.standing(session, held, day.date()))
     tell(
         body,
@@ -156,12 +219,12 @@ def report(
 ) -> None:
     """季度披露 The quarter disclosed, with its leaf of the log; as JSON, and where named as CSV and PDF."""
     with opened() as (session, _):
-        made = reports.publish(
-            session, year=year, quarter=quarter, today=clock.today_in_china(),
-            member_id=_actor(session, member, officer).member_id,
-        )  # fmt: skip
+        kept = reports.publish(
+            session, year=year, quarter=quarter, today=clock.today_in_china(), actor=_actor(session, member, officer)
+        )
+        made = reports.shown(session, kept)
         if csv_path is not None:
             csv_path.write_text(reports.as_csv(made), encoding="utf-8-sig", newline="")
         if pdf_path is not None:
-            pdf_path.write_bytes(reports.as_pdf(made, language=language, made_at=clock.now()))
+            pdf_path.write_bytes(reports.as_pdf(made, language=language, made_at=kept.published_at))
     tell(made, f"{made['figures']['quarter']}  {made['content']}  {made['proof']}")

@@ -47,6 +47,8 @@ def _open(session: Session, row: dict[str, Any], name: str, fund: str, purpose: 
     floor = None
     if row["role"] == "bank":
         floor = 0 if purpose is not None else pack()["reserve_floor_fen"][fund]
+    elif row["role"] == "owed":
+        floor = 0  # nobody is paid back what is not owed
     suffix = f"{fund}" if purpose is None else f"{fund}, {purpose}"
     return service.open_account(
         session,

@@ -87,6 +87,7 @@ def _claim(found: dict[str, Any]) -> str:
 @click.argument("cause", type=click.Choice(["medical", "unemployment", "disaster", "minors"]))
 @click.argument("asked_fen", type=click.IntRange(1, 2**53 - 1))
 @OFFICER
+@click.option("--region", required=True, help="本人所在六位行政区划代码 Division code of where the person is.")
 @click.option("--holder", required=True, help="收款户名 Account holder.")
 @click.option("--account", required=True, help="收款账号 Account number.")
 @click.option("--bank-code", required=True, help="联行号或 BIC Bank code.")
@@ -99,17 +100,18 @@ def _claim(found: dict[str, Any]) -> str:
 @KIND
 @ID_FILE
 def claim_relief(
-    out: Output, cause: str, asked_fen: int, officer: str, holder: str, account: str, bank_code: str, bank_name: str,
-    payee_kind: str, means: Path, evidence: Path, unrelated: bool, term_days: int, kind: str, id_file: Any,
+    out: Output, cause: str, asked_fen: int, officer: str, region: str, holder: str, account: str, bank_code: str,
+    bank_name: str, payee_kind: str, means: Path, evidence: Path, unrelated: bool, term_days: int, kind: str,
+    id_file: Any,
 ) -> None:  # fmt: skip
     """为困难债务人申请救助 Claim relief for a person in hardship."""
     person = read_identifier(kind, id_file)
     payee = {"holder": holder, "account": account, "bank_code": bank_code, "bank_name": bank_name}
     with out.registry() as registry:
         found = registry.claim_relief(
-            person, cause=cause, asked_fen=asked_fen, officer=officer, payee=payee, payee_kind=payee_kind,
-            means_sha256=fingerprint(means), evidence_sha256=fingerprint(evidence), unrelated=unrelated,
-            term_days=term_days,
+            person, cause=cause, region=region, asked_fen=asked_fen, officer=officer, payee=payee,
+            payee_kind=payee_kind, means_sha256=fingerprint(means), evidence_sha256=fingerprint(evidence),
+            unrelated=unrelated, term_days=term_days,
         )  # fmt: skip
     out.show(found, [_claim(found)])
 

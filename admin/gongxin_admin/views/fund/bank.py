@@ -79,12 +79,12 @@ def _match(door: Door) -> Sequence[Any]:
 
 def _accounts(door: Door) -> Response:
     told = []
-    for account, code, fund in queries.bank_accounts(door.session):
+    for account in queries.bank_accounts(door.session):
         rows = queries.statement_days(door.session, account.id, limit=SEEN)[:SEEN]
         told.append(
             {
                 "code": account.code,
-                "books": f"{code} · {wording.of(wording.FUNDS, fund)}",
+                "books": _books(door, account),
                 "waiting": sum(found is None for _said, found in rows),
                 "rows": [
                     [
@@ -104,8 +104,15 @@ def _accounts(door: Door) -> Response:
     return door.render("fund/bank.html", accounts=told, here="bank")
 
 
+def _books(door: Door, account: Any) -> str:
+    """The accounts of the books that are its money, and of which funds."""
+    rows = queries.books(door.session, [account.id])
+    funds = "、".join(wording.of(wording.FUNDS, fund) for fund in sorted({row[2] for row in rows}))
+    return f"{'、'.join(row[1] for row in rows)} · {funds}"
+
+
 def _day(door: Door, code: str, at: date, error: GongxinError | None = None) -> Response:
-    account, books, fund = queries.get_bank_account(door.session, code)
+    account = queries.get_bank_account(door.session, code)
     how = days.standing(door.session, account, at)
     said = queries.get_statement(door.session, account.id, at)
     matched: dict[UUID, list[Any]] = {}
@@ -117,7 +124,7 @@ def _day(door: Door, code: str, at: date, error: GongxinError | None = None) -> 
     return door.render(
         "fund/bank_day.html",
         error=error, code=code, day=at.isoformat(), how=how, here="bank",
-        object=_object(account, books, fund, said, how),
+        object=_object(account, _books(door, account), said, how),
         lines=[_line(line, matched.get(line.id, [])) for line in lines],
         older=[line for line in how.lines if line.statement_id != said.id],
         hints=[{"line": line, "hint": hints.get(line.id), "words": _hint(hints.get(line.id))} for line in how.lines],
@@ -144,7 +151,7 @@ def _hint(found: Any) -> str:
     return f"{languages.both(*CONFIDENCE[found.confidence][:2])} · {wording.of(TARGETS, found.target)} · {agrees}"
 
 
-def _object(account: Any, books: str, fund: str, said: Any, how: Any) -> dict[str, Any]:
+def _object(account: Any, books: str, said: Any, how: Any) -> dict[str, Any]:
     agreed = how.reconciled is not None
     steps = [{"what": _("导入对账单"), "who": said.imported_officer, "why": "", "at": said.imported_at}]
     if agreed:

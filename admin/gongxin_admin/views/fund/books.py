@@ -70,7 +70,7 @@ def register(app: Flask) -> None:
         with door.attempting() as tried:
             year, number = _chosen(quarter)
             reports.publish(
-                door.session, year=year, quarter=number, today=clock.today_in_china(), member_id=door.house.id
+                door.session, year=year, quarter=number, today=clock.today_in_china(), actor=wording.actor(door)
             )
         if tried.error is not None:
             return _disclosure(door, tried.error)
@@ -82,7 +82,7 @@ def register(app: Flask) -> None:
         year, number = _chosen(quarter)
         today = clock.today_in_china()
         told = reports.figures(door.session, year=year, quarter=number, today=today)
-        report = {"figures": told, **reports.sealed(told)}
+        report = {"figures": told, "quarter": told["quarter"], **reports.sealed(door.session, told)}
         if kind == "pdf":
             body: Any = reports.as_pdf(report, language=languages.current(), made_at=clock.now().replace(microsecond=0))
         else:
@@ -183,11 +183,10 @@ def _chosen(given: str) -> tuple[int, int]:
 def _disclosure(door: Door, error: GongxinError | None = None) -> Response:
     year, number = _chosen(request.values.get("quarter", ""))
     told = reports.figures(door.session, year=year, quarter=number, today=clock.today_in_china())
-    sealed = reports.sealed(told)
+    sealed = reports.sealed(door.session, told)
     return door.render(
         "fund/disclosure.html",
-        error=error, here="disclosure", quarter=told["quarter"], told=told, published=reports.is_published(
-            door.session, sealed["leaf_id"]), sealed=sealed,
+        error=error, here="disclosure", quarter=told["quarter"], told=told, published=sealed["published"], sealed=sealed,
         quarters=[f"{y}Q{q}" for y, q in ended(clock.today_in_china())],
         money=[[wording.of(wording.FUNDS, fund), yuan(told["income_fen"][fund]), yuan(told["spent_fen"][fund]),
                 yuan(told["reserves_fen"][fund])] for fund in rules.FUNDS],

@@ -35,7 +35,7 @@ def _treasurer(door: Door) -> Iterator[Work]:
         yield Work(
             f"{_('开票')} {run.reason}", url_for("admin.run", run_id=run.id), wording.of(wording.KINDS, run.kind)
         )
-    for account, _code, _fund in bank.bank_accounts(door.session):
+    for account in bank.bank_accounts(door.session):
         for said, reconciled in bank.statement_days(door.session, account.id, limit=20):
             if reconciled is None:
                 address = url_for("admin.bank_day", code=account.code, day=said.day.isoformat())

@@ -37,6 +37,17 @@ CONSTRAINTS.update(
         "uq_fund_bank_accounts_code": _ACCOUNT,
         "uq_fund_bank_accounts_account_key": _ACCOUNT,
         "uq_fund_bank_accounts_ledger_account_id": _ACCOUNT,
+        "pk_fund_bank_books": _ACCOUNT,
+        "fund_bank_books_late": (
+            "books_too_late", "该科目在已对平日期已有余额", "Days that are reconciled would agree no more"),
+        "fund_bank_accounts_layout": (
+            "payment_file_waits", "尚有未送出的付款文件", "A file of payments in this layout is not sent yet"),
+        "fund_instructions_claim": (
+            "claim_not_held", "须有已冻结资金的申请", "It is paid on a claim whose money is held"),
+        "fund_instructions_refund": (
+            "nothing_owed", "没有已过账的等额应退款", "No posted entry owes exactly this"),
+        "fund_entries_reconciled": (
+            "day_reconciled", "该日已与银行对平", "The day is reconciled with the bank"),
         "ix_fund_payment_files_once": _FILE,
         "fund_payment_items_once": _FILE,
         "fund_payment_files_transition": _FILE,
@@ -105,7 +116,8 @@ def payee(call: Call, payee_id: uuid.UUID) -> dict[str, Any]:
 )
 def list_accounts(call: Call) -> dict[str, Any]:
     """银行账户 The fund's accounts at banks."""
-    return {"items": [schemas.account_out(*row) for row in found.bank_accounts(call.session)]}
+    listed = found.bank_accounts(call.session)
+    return schemas.accounts_out(listed, found.books(call.session, [each.id for each in listed]))
 
 
 @blp.operation(
@@ -122,8 +134,44 @@ def list_accounts(call: Call) -> dict[str, Any]:
 def open_account(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """登记银行账户 Register an account of the fund; the first statement begins with its opening balance."""
     actor = _actor(call, body)
-    made = accounts.open_account(call.session, call.runtime.config, actor=actor, **body)
-    return schemas.account_out(*found.get_bank_account(call.session, made.code))
+    if "payments" in body:
+        body["payments"] = schemas.layout_in(body["payments"])
+    return _account(call, accounts.open_account(call.session, call.runtime.config, actor=actor, **body))
+
+
+@blp.operation(
+    "bank.add_books",
+    "POST",
+    "/accounts/<string(maxlength=31):account>/books",
+    body=schemas.BankBookIn,
+    answer=schemas.BankAccountOut,
+    status=201,
+    body_example={"ledger_account": "1002-RELIEF-medical"},
+    example=examples.ACCOUNT,
+)
+def add_books(call: Call, account: str, body: dict[str, Any]) -> dict[str, Any]:
+    """增加对应科目 One more account of the books whose money lies on this account."""
+    return _account(call, accounts.add_books(call.session, bank_account=account, **body))
+
+
+@blp.operation(
+    "bank.set_forms",
+    "POST",
+    "/accounts/<string(maxlength=31):account>/forms",
+    body=schemas.BankFormsIn,
+    answer=schemas.BankAccountOut,
+    body_example={"statements": {"words": "摘要"}},
+    example=examples.ACCOUNT,
+)
+def set_forms(call: Call, account: str, body: dict[str, Any]) -> dict[str, Any]:
+    """设定文件格式 How the bank reads files of payments and writes statements as CSV; not while a CSV file waits."""
+    if "payments" in body:
+        body["payments"] = schemas.layout_in(body["payments"])
+    return _account(call, accounts.set_forms(call.session, bank_account=account, **body))
+
+
+def _account(call: Call, account: Any) -> dict[str, Any]:
+    return schemas.account_out(account, found.books(call.session, [account.id]))
 
 
 @blp.operation(
@@ -203,7 +251,7 @@ def list_files(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     example=examples.FILE,
 )
 def generate(call: Call, body: dict[str, Any]) -> dict[str, Any]:
-    """生成付款文件 Make a file of everything that waits to be paid from the account's fund."""
+    """生成付款文件 Make a file of everything that waits to be paid from the account."""
     actor = _actor(call, body)
     return schemas.file_out(files.generate(call.session, call.runtime.config, actor=actor, **body))
 
@@ -254,7 +302,7 @@ def send(call: Call, file_id: uuid.UUID) -> dict[str, Any]:
     "bank.take_statement",
     "POST",
     "/accounts/<string(maxlength=31):account>/statements",
-    body=schemas.StatementIn,
+    body=schemas.BankStatementIn,
     answer=schemas.StatementOut,
     status=201,
     walk=False,
@@ -280,7 +328,7 @@ def take_statement(call: Call, account: str, body: dict[str, Any]) -> dict[str, 
 )
 def list_lines(call: Call, account: str, query: dict[str, Any]) -> dict[str, Any]:
     """银行流水 Lines of an account, all or those not settled."""
-    held, _, _ = found.get_bank_account(call.session, account)
+    held = found.get_bank_account(call.session, account)
     after = paging.decode_id(query.pop("cursor", None))
     rows = found.lines(call.session, held.id, unmatched=query["unmatched"] == "true", after=after, limit=query["limit"])
     kept, following = paging.page(rows, query["limit"], lambda each: [str(each.id)])
@@ -296,7 +344,7 @@ def list_lines(call: Call, account: str, query: dict[str, Any]) -> dict[str, Any
 )
 def suggestions(call: Call, account: str) -> dict[str, Any]:
     """核销建议 What each unsettled line may settle, and what agrees: reference, amount, date."""
-    held, _, _ = found.get_bank_account(call.session, account)
+    held = found.get_bank_account(call.session, account)
     return {"items": [schemas.suggestion_out(each) for each in matching.suggestions(call.session, held)]}
 
 
@@ -342,7 +390,7 @@ def match(call: Call, line_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any
 )
 def day(call: Call, account: str, query: dict[str, Any]) -> dict[str, Any]:
     """日终对账 How bank and books stand at the end of a day, and what is missing."""
-    held, _, _ = found.get_bank_account(call.session, account)
+    held = found.get_bank_account(call.session, account)
     return schemas.standing_out(days.standing(call.session, held, query["day"]))
 
 
@@ -359,5 +407,5 @@ def reconcile(call: Call, account: str, body: dict[str, Any]) -> dict[str, Any]:
     """对平当日 Reconcile a day; where it does not agree, what is missing is said. Its leaf is in the log."""
     actor = _actor(call, body)
     days.reconcile(call.session, actor=actor, bank_account=account, day=body["day"])
-    held, _, _ = found.get_bank_account(call.session, account)
+    held = found.get_bank_account(call.session, account)
     return schemas.standing_out(days.standing(call.session, held, body["day"]))

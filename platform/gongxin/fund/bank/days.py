@@ -57,7 +57,7 @@ def standing(session: Session, account: BankAccount, day: date) -> Standing:
 
 def reconcile(session: Session, *, actor: Actor, bank_account: str, day: date) -> Day:
     """Raises Conflict with what is missing. A day reconciled stays so; asked again it is the same."""
-    account, _, _ = found.get_bank_account(session, bank_account)
+    account = found.get_bank_account(session, bank_account)
     how = standing(session, account, day)
     if how.reconciled is not None:
         return how.reconciled

@@ -13,14 +13,25 @@ DETAILS: dict[str, Any] = {
 }
 PAYEE_IN = DETAILS | {"officer": "LIN01"}
 PAYEE = {"payee_id": ID, "account_key": _HASH, "registered_at": _AT}
-ACCOUNT = {
+ACCOUNT: dict[str, Any] = {
     "code": "ABC-RELIEF",
-    "ledger_account": "1002-RELIEF",
-    "fund": "RELIEF",
+    "ledger_accounts": ["1002-ADMIN", "1002-RELIEF", "1002-STAFF"],
+    "funds": ["ADMIN", "RELIEF", "STAFF"],
     "opened_on": "2026-11-01",
     "opening_fen": 0,
-}
-ACCOUNT_IN = {name: value for name, value in ACCOUNT.items() if name != "fund"} | PAYEE_IN
+    "payments": {
+        "encoding": "gb18030", "delimiter": ",", "amount": "yuan",
+        "columns": [
+            {"heading": "收款人户名", "field": "holder"}, {"heading": "收款人账号", "field": "account"},
+            {"heading": "金额", "field": "amount"}, {"heading": "附言", "field": "reference"},
+        ],
+    },
+    "statements": {
+        "account": "账号", "date": "交易日期", "income": "收入金额", "outgo": "支出金额", "balance": "余额",
+        "bank_ref": "流水号", "words": "附言", "other": "对方户名", "returned": "退汇",
+    },
+}  # fmt: skip
+ACCOUNT_IN = {name: value for name, value in ACCOUNT.items() if name != "funds"} | PAYEE_IN
 REFUND_IN: dict[str, Any] = {
     "officer": "LIN01", "source_id": ID, "fund": "RELIEF", "amount_fen": 5_000, "payee_id": ID,
 }  # fmt: skip

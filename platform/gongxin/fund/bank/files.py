@@ -39,20 +39,21 @@ def generate(
     execute_on: date,
     instruction_ids: Sequence[uuid.UUID] | None = None,
 ) -> PaymentFile:
-    """A file of everything that waits to be paid from the account's fund, or of these instructions."""
+    """A file of everything that waits to be paid from the account, or of these instructions."""
     if format not in FORMATS:
         raise bad_field("/format", f"应为 {'、'.join(FORMATS)}", f"It is {' or '.join(FORMATS)}")
     if execute_on < clock.today_in_china():
         raise bad_field("/execute_on", "不得早于今日", "It is not before today")
-    account, _, fund = found.get_bank_account(session, bank_account)
+    account = found.get_bank_account(session, bank_account)
     if instruction_ids is None:
-        chosen: Sequence[Instruction] = found.waiting_instructions(session, fund, MOST)
+        chosen: Sequence[Instruction] = found.waiting_instructions(session, account.id, MOST)
     else:
         chosen = [queries.get_instruction(session, one, lock=True) for one in sorted(set(instruction_ids))]
+    of_account = set(found.paid_from(session, account.id, [each.id for each in chosen]))
     for instruction in chosen:
         rules.check_step(instruction.state, "filed")
-        if instruction.fund != fund:
-            raise bad_field("/instructions", "付款属于另一基金", "A payment is of another fund")
+        if instruction.id not in of_account:
+            raise bad_field("/instructions", "款项不在此账户", "The money of a payment lies on another account")
     if not chosen:
         raise Conflict(
             "nothing_to_pay",

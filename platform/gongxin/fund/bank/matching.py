@@ -50,7 +50,7 @@ def suggestions(session: Session, account: BankAccount, *, limit: int = MOST) ->
 
 def match_certain(session: Session, *, actor: Actor, bank_account: str) -> list[Match]:
     """Settles every line whose reference and amount name one thing."""
-    account, _, _ = found.get_bank_account(session, bank_account)
+    account = found.get_bank_account(session, bank_account)
     made: list[Match] = []
     lines = found.lines(session, account.id, unmatched=True, limit=MOST)[:MOST]
     certain = {each.line_id: each for each in _suggest(session, account, lines) if each.confidence == CERTAIN}
@@ -123,8 +123,8 @@ def _settle(session: Session, line: BankLine, account: BankAccount, actor: Actor
     else:
         return made
     outcomes.tell(
-        session, kind, source_id=source_id, outcome=outcome, booked_on=line.booked_on, amount_fen=part.amount_fen,
-        reason="银行退汇 returned by the bank" if outcome == "returned" else None,
+        session, kind, source_id=source_id, outcome=outcome, booked_on=found.day_to_book(session, line),
+        amount_fen=part.amount_fen, reason="银行退汇 returned by the bank" if outcome == "returned" else None,
     )  # fmt: skip
     return made
 

@@ -28,8 +28,9 @@ _STAMP = DateTime(timezone=True)
 
 
 class BankAccount(Base):
-    """The fund's own account at a bank, and the account of the books that is the same money. Never changed.
-    `payments`: how its bank reads files of payments; `statements`: how it writes statements as CSV."""
+    """The fund's own account at a bank, and the first account of the books that is the same money (all of them:
+    `BankBook`). `payments`: how its bank reads files of payments; `statements`: how it writes statements as CSV: these
+    may change, nothing else does."""
 
     __tablename__ = "fund_bank_accounts"
     __table_args__ = (
@@ -57,6 +58,21 @@ class BankAccount(Base):
     registered_member: Mapped[uuid.UUID] = mapped_column(Uuid)
     registered_officer: Mapped[str] = mapped_column(Text)
     registered_at: Mapped[datetime] = mapped_column(_STAMP)
+
+
+class BankBook(Base):
+    """An account of the books whose money lies on an account at a bank. A bank account is the sum of its own; the first
+    is put in by the database as the bank account is."""
+
+    __tablename__ = "fund_bank_books"
+    __table_args__ = (
+        PrimaryKeyConstraint("ledger_account_id"),
+        ForeignKeyConstraint(["ledger_account_id"], ["fund_accounts.id"]),
+        ForeignKeyConstraint(["bank_account_id"], ["fund_bank_accounts.id"]),
+        Index("ix_fund_bank_books_bank_account_id", "bank_account_id"),
+    )
+    ledger_account_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    bank_account_id: Mapped[uuid.UUID] = mapped_column(Uuid)
 
 
 class PaymentFile(Base):

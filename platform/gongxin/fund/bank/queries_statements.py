@@ -12,27 +12,50 @@ from gongxin.errors import NotFound
 
 from ..ledger.models import Account, Entry
 from .models import Expected, Instruction
-from .models_statements import BankAccount, BankLine, Day, Match, PaymentFile, PaymentItem, Statement
+from .models_statements import BankAccount, BankBook, BankLine, Day, Match, PaymentFile, PaymentItem, Statement
 
+_BOOKS = "(select k.ledger_account_id from fund_bank_books k where k.bank_account_id = :account)"
 _UNMATCHED = BankLine.matched_fen != func.abs(BankLine.amount_fen)
 
 
-def bank_accounts(session: Session) -> Sequence[Row[BankAccount, str, str]]:
-    """(account, code and fund of its account in the books), by code."""
+def bank_accounts(session: Session) -> Sequence[BankAccount]:
+    return session.scalars(select(BankAccount).order_by(BankAccount.code)).all()
+
+
+def books(session: Session, account_ids: Collection[uuid.UUID]) -> Sequence[Row[uuid.UUID, str, str]]:
+    """(bank account, code and fund of an account of the books that is its money), by code."""
     return session.execute(
-        select(BankAccount, Account.code, Account.fund)
-        .join(Account, Account.id == BankAccount.ledger_account_id)
-        .order_by(BankAccount.code)
+        select(BankBook.bank_account_id, Account.code, Account.fund)
+        .join(Account, Account.id == BankBook.ledger_account_id)
+        .where(BankBook.bank_account_id.in_(list(account_ids)))
+        .order_by(Account.code)
     ).all()
 
 
-def get_bank_account(session: Session, code: str) -> Row[BankAccount, str, str]:
+def books_paid_from(session: Session, purpose: str, source_id: uuid.UUID) -> dict[tuple[str, str | None], str]:
+    """Codes, by fund and restriction, of the accounts of the books whose money paid for this: of the bank account that
+    its last file is of."""
+    account_id = (
+        select(PaymentFile.bank_account_id)
+        .join(PaymentItem, PaymentItem.file_id == PaymentFile.id)
+        .join(Instruction, Instruction.id == PaymentItem.instruction_id)
+        .where(Instruction.purpose == purpose, Instruction.source_id == source_id, PaymentFile.state == "sent")
+        .order_by(PaymentFile.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    rows = session.execute(
+        select(Account.fund, Account.restriction, Account.code)
+        .join(BankBook, BankBook.ledger_account_id == Account.id)
+        .where(BankBook.bank_account_id == account_id)
+        .order_by(Account.code.desc())
+    )
+    return {(fund, restriction): code for fund, restriction, code in rows}
+
+
+def get_bank_account(session: Session, code: str) -> BankAccount:
     """Raises NotFound."""
-    found = session.execute(
-        select(BankAccount, Account.code, Account.fund)
-        .join(Account, Account.id == BankAccount.ledger_account_id)
-        .where(BankAccount.code == code)
-    ).first()
+    found = session.scalars(select(BankAccount).where(BankAccount.code == code)).first()
     if found is None:
         raise NotFound("bank_account_not_found", zh="没有这个银行账户", en="There is no such bank account")
     return found
@@ -42,15 +65,35 @@ def bank_account_of(session: Session, account_id: uuid.UUID) -> BankAccount:
     return session.scalars(select(BankAccount).where(BankAccount.id == account_id)).one()
 
 
-def waiting_instructions(session: Session, fund: str, limit: int) -> Sequence[Instruction]:
-    """What is to be paid from a fund and stands in no file, oldest first, locked."""
+def accounts_under(session: Session, key_id: str, limit: int) -> Sequence[BankAccount]:
+    """Bank accounts sealed under a master key."""
+    return session.scalars(select(BankAccount).where(BankAccount.key_id == key_id).limit(limit)).all()
+
+
+def lines_under(session: Session, key_id: str, limit: int) -> Sequence[BankLine]:
+    """Lines sealed under a master key."""
+    return session.scalars(select(BankLine).where(BankLine.key_id == key_id).limit(limit)).all()
+
+
+_PAID_FROM = text("fund_instruction_of(fund_instructions, :bank_account)")
+
+
+def paid_from(session: Session, account_id: uuid.UUID, instruction_ids: Collection[uuid.UUID]) -> Sequence[uuid.UUID]:
+    """Which of these payments go out of a bank account, as the database has it."""
+    wanted = select(Instruction.id).where(Instruction.id.in_(list(instruction_ids)), _PAID_FROM)
+    return session.scalars(wanted, {"bank_account": account_id}).all()
+
+
+def waiting_instructions(session: Session, account_id: uuid.UUID, limit: int) -> Sequence[Instruction]:
+    """What is to be paid from a bank account and stands in no file, oldest first, locked."""
     return session.scalars(
         select(Instruction)
-        .where(Instruction.fund == fund, Instruction.state == "instructed")
+        .where(_PAID_FROM, Instruction.state == "instructed")
         .order_by(Instruction.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
-        .execution_options(populate_existing=True)
+        .execution_options(populate_existing=True),
+        {"bank_account": account_id},
     ).all()
 
 
@@ -213,11 +256,11 @@ def unmatched_entries(session: Session, account: BankAccount, until: date) -> Se
         text(
             "select e.id, e.key, e.booked_on, e.description, e.reference, sum(p.amount_fen)::bigint as amount_fen"
             " from fund_postings p join fund_entries e on e.id = p.entry_id"
-            " where p.account_id = :account and e.booked_on <= :until and e.booked_on >= :since"
+            f" where p.account_id in {_BOOKS} and e.booked_on <= :until and e.booked_on >= :since"
             " and not exists (select from fund_matches m where m.target = 'entry' and m.target_id = e.id)"
             " group by e.id having sum(p.amount_fen) <> 0 order by e.booked_on, e.id limit 1000"
         ),
-        {"account": account.ledger_account_id, "until": until, "since": account.opened_on},
+        {"account": account.id, "until": until, "since": account.opened_on},
     ).all()
 
 
@@ -227,11 +270,12 @@ def entries_of_amount(session: Session, account: BankAccount, amounts: Collectio
         text(
             "select e.id, e.booked_on, e.reference, sum(p.amount_fen)::bigint as amount_fen"
             " from fund_postings p join fund_entries e on e.id = p.entry_id"
-            " where p.account_id = :account and p.amount_fen = any(cast(:amounts as bigint[]))"
+            f" where p.account_id in {_BOOKS}"
             " and not exists (select from fund_matches m where m.target = 'entry' and m.target_id = e.id)"
-            " group by e.id order by e.booked_on, e.id limit 1000"
+            " group by e.id having sum(p.amount_fen) = any(cast(:amounts as bigint[]))"
+            " order by e.booked_on, e.id limit 1000"
         ),
-        {"account": account.ledger_account_id, "amounts": list(amounts)},
+        {"account": account.id, "amounts": list(amounts)},
     ).all()
 
 
@@ -240,9 +284,18 @@ def get_posted_entry(session: Session, entry_id: uuid.UUID) -> Entry | None:
 
 
 def booked_fen(session: Session, account: BankAccount, day: date) -> int:
-    """What the books hold on the account by the end of a day."""
-    statement = text("select fund_booked(:account, :day)")
-    return int(session.scalar(statement, {"account": account.ledger_account_id, "day": day}) or 0)
+    """What the books hold on the accounts that are its money, by the end of a day."""
+    statement = text("select fund_bank_booked(:account, :day)")
+    return int(session.scalar(statement, {"account": account.id, "day": day}) or 0)
+
+
+def day_to_book(session: Session, line: BankLine) -> date:
+    """The line's own day; or, where that day is reconciled already, its statement's: nothing goes into a day on which
+    bank and books agreed."""
+    last = session.scalar(select(func.max(Day.day)).where(Day.bank_account_id == line.bank_account_id))
+    if last is None or line.booked_on > last:
+        return line.booked_on
+    return session.scalars(select(Statement.day).where(Statement.id == line.statement_id)).one()
 
 
 def under_way(session: Session, account_id: uuid.UUID) -> Sequence[Instruction]:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -14,6 +14,7 @@ from .. import fields as own
 from ..ledger import rules as ledger
 from . import files, matching, rules
 from .days import Standing
+from .formats import payment_csv
 from .matching import Suggestion
 from .models import Instruction, Payee
 from .models_statements import BankAccount, BankLine, Day, Match, PaymentFile, Statement
@@ -43,20 +44,59 @@ class PayeeDetailsOut(PayeeOut):
     details = fields.Nested(BankDetailsIn, required=True)
 
 
-class BankAccountIn(BankDetailsIn):
+class ColumnIn(Schema):
+    heading = own.words(40, required=True)
+    field = own.choice(payment_csv.FIELDS, required=True)
+
+
+class PaymentLayoutIn(Schema):
+    """How the bank reads a CSV file of payments; what is not given is as the registry has it."""
+
+    encoding = own.choice(("gb18030", "utf-8", "utf-8-sig"))
+    delimiter = own.choice((",", ";", "\t", "|"))
+    amount = own.choice(("yuan", "fen"))
+    columns = fields.List(fields.Nested(ColumnIn), validate=validate.Length(1, 20))
+
+
+class StatementMappingIn(Schema):
+    """Under which heading the bank's CSV statement has what; what is not given is as the registry has it."""
+
+    account = own.words(40)
+    date = own.words(40)
+    income = own.words(40)
+    outgo = own.words(40)
+    balance = own.words(40)
+    bank_ref = own.words(40)
+    words = own.words(40)
+    other = own.words(40)
+    returned = own.words(40)
+
+
+class BankFormsIn(Schema):
+    payments = fields.Nested(PaymentLayoutIn)
+    statements = fields.Nested(StatementMappingIn)
+
+
+class BankAccountIn(BankDetailsIn, BankFormsIn):
     officer = fields.String(**own.OFFICER)
     code = own.account_code(required=True)
-    ledger_account = own.account_code(required=True)
+    ledger_accounts = fields.List(own.account_code(), required=True, validate=validate.Length(1, 50))
     opened_on = own.Day(required=True)
     opening_fen = own.fen(0, load_default=0)
 
 
+class BankBookIn(Schema):
+    ledger_account = own.account_code(required=True)
+
+
 class BankAccountOut(Schema):
     code = own.account_code(required=True)
-    ledger_account = own.account_code(required=True)
-    fund = own.choice(ledger.FUNDS, required=True)
+    ledger_accounts = fields.List(own.account_code(), required=True)
+    funds = fields.List(own.choice(ledger.FUNDS), required=True)
     opened_on = fields.Date(required=True)
     opening_fen = own.fen(0, required=True)
+    payments = fields.Nested(PaymentLayoutIn, required=True)
+    statements = fields.Nested(StatementMappingIn, required=True)
 
 
 class BankAccountsOut(Schema):
@@ -146,7 +186,7 @@ class FileContentOut(Schema):
     content = fields.String(required=True, metadata={"description": "Base64", "pattern": _BASE64})
 
 
-class StatementIn(Schema):
+class BankStatementIn(Schema):
     officer = fields.String(**own.OFFICER)
     content = own.pattern(_BASE64, 8 * 1024 * 1024, required=True)
 
@@ -263,13 +303,30 @@ def payee_out(payee: Payee) -> dict[str, Any]:
     }
 
 
-def account_out(account: BankAccount, code: str, fund: str) -> dict[str, Any]:
+def layout_in(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Columns as they are kept: pairs of heading and field."""
+    found = dict(given)
+    if "columns" in found:
+        found["columns"] = [[column["heading"], column["field"]] for column in found["columns"]]
+    return found
+
+
+def accounts_out(accounts: Sequence[BankAccount], books: Sequence[Any]) -> dict[str, Any]:
+    """`books`: (bank account, code, fund) of each account of the books."""
+    return {"items": [account_out(account, books) for account in accounts]}
+
+
+def account_out(account: BankAccount, books: Sequence[Any]) -> dict[str, Any]:
+    own_books = [row for row in books if row[0] == account.id]
+    columns = [{"heading": heading, "field": name} for heading, name in account.payments["columns"]]
     return {
         "code": account.code,
-        "ledger_account": code,
-        "fund": fund,
+        "ledger_accounts": [code for _, code, _ in own_books],
+        "funds": sorted({fund for _, _, fund in own_books}),
         "opened_on": account.opened_on.isoformat(),
         "opening_fen": account.opening_fen,
+        "payments": account.payments | {"columns": columns},
+        "statements": account.statements,
     }
 
 

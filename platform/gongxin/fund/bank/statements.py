@@ -13,7 +13,7 @@ from gongxin.errors import Conflict, Invalid
 from gongxin.sealed import seal, unseal
 
 from ..ledger.rules import Actor
-from . import payees, queries, rules
+from . import accounts, payees, queries, rules
 from . import queries_statements as found
 from .formats import camt, statement_csv
 from .formats.parts import Line, Read, fault
@@ -33,7 +33,7 @@ def read(account: BankAccount, data: bytes) -> Read:
 def take(session: Session, config: Config, *, actor: Actor, bank_account: str, data: bytes) -> Statement:
     """Keeps a statement. Raises Conflict where it was taken before, Invalid where it is cut, out of order, of another
     account, or does not begin where the one before ended."""
-    account, _, _ = found.get_bank_account(session, bank_account)
+    account = found.get_bank_account(session, bank_account)
     sha256 = hashlib.sha256(data).digest()
     if found.find_statement_of(session, account.id, sha256) is not None:
         raise Conflict(
@@ -73,7 +73,7 @@ def take(session: Session, config: Config, *, actor: Actor, bank_account: str, d
 
 def words(config: Config, line: BankLine) -> dict[str, str]:
     """What the bank wrote to a line, and the other side's name: for those who match."""
-    held: dict[str, str] = orjson.loads(unseal(config.master_key, _label(line), line.sealed))
+    held: dict[str, str] = orjson.loads(unseal(config.master_key, accounts.line_label(line.id), line.sealed))
     return held
 
 
@@ -139,9 +139,7 @@ def _line(config: Config, statement: Statement, position: int, line: Line, refer
         sealed=b"",
         key_id=payees.key_id(config.master_key),
     )
-    made.sealed = seal(config.master_key, _label(made), orjson.dumps({"other": line.other, "words": line.words}))
+    made.sealed = seal(
+        config.master_key, accounts.line_label(made.id), orjson.dumps({"other": line.other, "words": line.words})
+    )
     return made
-
-
-def _label(line: BankLine) -> str:
-    return f"fund-bank-line|{line.id}"

@@ -44,6 +44,7 @@ class Claim(Base):
         UniqueConstraint("hold_id"),
         CheckConstraint("fund = 'RELIEF' and … or fund = 'STAFF' and …", name="person"),
         CheckConstraint("unrelated", name="unrelated"),
+        CheckConstraint("region ~ '^[0-9]{6}$'", name="region"),
         CheckConstraint("asked_fen between 1 and 9007199254740991", name="asked"),
         CheckConstraint("granted_fen between 1 and asked_fen", name="granted"),
         CheckConstraint("term_days between 1 and 180", name="term"),
@@ -63,6 +64,7 @@ class Claim(Base):
     number: Mapped[str] = mapped_column(Text)
     fund: Mapped[str] = mapped_column(Text)
     cause: Mapped[str] = mapped_column(Text)
+    region: Mapped[str] = mapped_column(Text)
     filed_by: Mapped[uuid.UUID] = mapped_column(Uuid)
     filed_officer: Mapped[str] = mapped_column(Text)
     filed_at: Mapped[datetime] = mapped_column(_STAMP)

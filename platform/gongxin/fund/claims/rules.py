@@ -1,6 +1,7 @@
 """What is granted of a claim and what each cap cut, and what may follow what. Pure."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -14,6 +15,7 @@ CAUSES = ("medical", "unemployment", "disaster", "minors", "injury", "assault", 
 PAYEE_KINDS = ("hospital", "school", "landlord", "person", "lawyer", "counsellor")
 STATES = ("filed", "assessed", "approved", "held", "instructed", "paid", "returned", "appealed", "rejected",
           "withdrawn")  # fmt: skip
+REGION_PATTERN = "^[0-9]{6}$"
 MAX_TERM = 180
 MAX_REASON = 500
 # state → what may follow; approved follows by the second institution's approval, paid by the bank's line.
@@ -52,6 +54,16 @@ def pack() -> dict[str, Any]:
 def check_cause(fund: str, cause: str) -> None:
     if cause not in CAUSES or pack()["caps"][cause]["fund"] != fund:
         raise bad_field("/cause", "该基金不受理此类申请", "The fund takes no claims of this kind")
+
+
+def check_region(region: str, *, synthetic: bool) -> None:
+    """A division code of six digits (GB/T 2260). Where people are synthetic it begins with 99, and nowhere else."""
+    if re.fullmatch(REGION_PATTERN.removesuffix("$"), region) is None or region.startswith("99") != synthetic:
+        raise bad_field(
+            "/region",
+            "应为六位行政区划代码" + ("，演示数据以 99 起始" if synthetic else ""),
+            "It is a division code of six digits" + (", beginning 99 for synthetic people" if synthetic else ""),
+        )
 
 
 def check_unrelated(declared: bool) -> None:

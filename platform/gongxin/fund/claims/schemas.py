@@ -31,6 +31,7 @@ class FundClaimIn(Schema):
     officer = fields.String(**OFFICER)
     fund = choice(rules.FUNDS, required=True)
     cause = choice(rules.CAUSES, required=True)
+    region = pattern(rules.REGION_PATTERN, 6, required=True)  # of where the person is, for the report alone
     subject = fields.List(fields.Nested(TokenIn), validate=validate.Length(1, 2), load_default=None)
     agent_id = fields.UUID(load_default=None)
     asked_fen = fen(required=True)
@@ -99,6 +100,7 @@ class ClaimOut(Schema):
     number = fields.String(required=True, metadata={"pattern": references.PATTERN})
     fund = choice(rules.FUNDS, required=True)
     cause = choice(rules.CAUSES, required=True)
+    region = pattern(rules.REGION_PATTERN, 6, required=True)
     state = choice(rules.STATES, required=True)
     version = fields.Integer(required=True)
     filed_by = fields.String(required=True, metadata=UUID)
@@ -139,6 +141,7 @@ def claim_out(claim: Claim) -> dict[str, Any]:
         "number": claim.number,
         "fund": claim.fund,
         "cause": claim.cause,
+        "region": claim.region,
         "state": claim.state,
         "version": claim.version,
         "filed_by": str(claim.filed_by),

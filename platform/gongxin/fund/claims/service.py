@@ -33,6 +33,7 @@ def file(
     officer: str,
     fund: str,
     cause: str,
+    region: str,
     asked_fen: int,
     payee: Mapping[str, str],
     payee_kind: str,
@@ -48,6 +49,7 @@ def file(
     is creditor or agency on a case of the person."""
     assert caller.member_id is not None
     rules.check_cause(fund, cause)
+    rules.check_region(region, synthetic=config.synthetic)
     check_fen(asked_fen, "/asked_fen")
     check_choice(payee_kind, rules.PAYEE_KINDS, "/payee_kind")
     rules.check_unrelated(unrelated)
@@ -70,6 +72,7 @@ def file(
         number=references.draw(references.CLAIM, secrets.randbelow),
         fund=fund,
         cause=cause,
+        region=region,
         filed_by=caller.member_id,
         filed_officer=officer,
         filed_at=now,

@@ -10,13 +10,14 @@ from gongxin.web.problems import CONSTRAINTS
 
 from ..bank import outcomes
 from ..ledger.rules import Actor, officer_key
-from . import answering, examples, queries, receiving, rules, schemas, service
+from . import answering, examples, queries, receiving, refunding, rules, schemas, service
 from .models import Run
 
 blp = Blueprint("fund_income", url_prefix="/v1/fund/income", description="互助基金收入 The mutual-aid fund's income")
 BLUEPRINTS = (blp,)
 
 outcomes.register(service.EXPECTED, receiving.settled)
+outcomes.register("refund", refunding.settled)
 
 _CHANGED = ("run_content_changed", "批次内容与所展示的不同", "The run is not what was shown")
 _MOVED = ("run_moved_meanwhile", "批次状态刚被他人变更", "Another change of the run came first")
@@ -179,6 +180,21 @@ def decide(call: Call, charge_id: uuid.UUID, body: dict[str, Any]) -> dict[str, 
     """决定异议 Decide the open objection; a credit note follows as a run of its own."""
     made, run = answering.decide(call.session, charge_id, actor=_actor(call, body), **body)
     return {"decision": schemas.objection_out(made), "credit_run": None if run is None else _run(call, run)}
+
+
+@blp.operation(
+    "income.owe",
+    "POST",
+    "/charges/<uuid:charge_id>/overpayment",
+    body=schemas.OverpaymentIn,
+    answer=schemas.OwedOut,
+    body_example={"officer": "LIN01"},
+    example={"entry_id": examples.ID, "state": "submitted", "content_hash": examples.RUN["content_hash"],
+             "amount_fen": 5_000, "reference": "GXP0Q1W2E3R4T"},
+)  # fmt: skip
+def owe(call: Call, charge_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
+    """多收款转应退 Submit the entry that owes back what was paid beyond the charge; posted, the bank can be told to."""
+    return schemas.owed_out(*refunding.owe(call.session, charge_id, actor=_actor(call, body)))
 
 
 # --- the association: runs --------------------------------------------------------------------------------------------

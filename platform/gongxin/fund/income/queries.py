@@ -125,6 +125,18 @@ def objections(session: Session, charge_id: uuid.UUID) -> Sequence[Objection]:
     ).all()
 
 
+def entries_begun(session: Session, prefix: str) -> Sequence[Row[Any]]:
+    """Entries whose key is this and a number from 1 to 99, in the order they were made: id, state, sum of a side."""
+    return session.execute(
+        text(
+            "select e.id, e.state, (select coalesce(sum(l.amount_fen), 0)::bigint from fund_legs l"
+            " where l.entry_id = e.id and l.side = 'debit') as amount_fen from fund_entries e"
+            " where e.key = any(cast(:keys as text[])) order by e.id"
+        ),
+        {"keys": [f"{prefix}{number}" for number in range(1, 100)]},
+    ).all()
+
+
 # --- what a run is made of --------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,8 @@ from gongxin.transparency.service import moment
 
 from ..bank.rules import REFERENCE_PATTERN
 from ..fields import CURSOR, HASH, OFFICER, RFC3339, UUID, Flag, choice, fen, pattern, words
-from ..ledger.rules import MAX_WORDS
+from ..ledger.models import Entry
+from ..ledger.rules import MAX_WORDS, STATES
 from . import rules
 from .models import Charge, Dunning, LevyBase, Objection, Receipt, Run, RunApproval
 
@@ -185,6 +186,18 @@ class DecidedOut(Schema):
     credit_run = fields.Nested(RunOut, required=True, allow_none=True)
 
 
+class OverpaymentIn(Schema):
+    officer = fields.String(**OFFICER)
+
+
+class OwedOut(Schema):
+    entry_id = fields.UUID(required=True)
+    state = choice(STATES, required=True)
+    content_hash = pattern("^[0-9a-f]{64}$", 64, required=True)
+    amount_fen = fen(required=True)
+    reference = fields.String(required=True, allow_none=True)
+
+
 class MemberAccountOut(Schema):
     member_id = fields.String(required=True, metadata=UUID)
     charged_fen = fields.Integer(required=True)
@@ -261,6 +274,16 @@ def detail_out(
         ],
         "dunnings": [{"step": each.step, "owed_fen": each.owed_fen, "at": moment(each.at)} for each in dunnings],
         "objections": [objection_out(each) for each in objections],
+    }
+
+
+def owed_out(entry: Entry, amount_fen: int) -> dict[str, Any]:
+    return {
+        "entry_id": str(entry.id),
+        "state": entry.state,
+        "content_hash": (entry.content_hash or b"").hex(),
+        "amount_fen": amount_fen,
+        "reference": entry.reference,
     }
 
 

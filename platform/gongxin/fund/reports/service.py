@@ -3,25 +3,29 @@
 import csv
 import hashlib
 import io
-import uuid
-from datetime import datetime
+from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy.orm import Session
 
-from gongxin import typesetting
+from gongxin import clock, ids, typesetting
 from gongxin.errors import Conflict
 from gongxin.transparency import service as transparency
-from gongxin_wire.canonical import canonical
+from gongxin_wire.canonical import b64u, canonical
 
-from ..ledger.rules import FUNDS
+from .. import standing
+from ..ledger.rules import FUNDS, Actor
 from . import queries, rules
+from .models import Report
 
+_PRINTED = ("quarter", "version", "content", "figures", "proof")
 _TEMPLATE = Path(__file__).with_name("templates") / "quarter.typ"
 
 
-def figures(session: Session, *, year: int, quarter: int, today: Any) -> dict[str, Any]:
+def figures(session: Session, *, year: int, quarter: int, today: date) -> dict[str, Any]:
     """What is told of a quarter that has ended. Raises Conflict before."""
     first, last = rules.quarter(year, quarter)
     if last >= today:
@@ -79,30 +83,57 @@ def _told(cell: rules.Cell | None) -> dict[str, int | None]:
     return {"count": cell.count if cell else None, "amount_fen": cell.amount_fen if cell else None}
 
 
-def sealed(told: dict[str, Any]) -> dict[str, Any]:
-    """The digest of the figures, and the leaf that holds it once they are published: always the same."""
+def sealed(session: Session, told: dict[str, Any]) -> dict[str, Any]:
+    """The digest of these figures; where they are what was disclosed last of their quarter, its version and proof."""
     content = hashlib.sha256(canonical(told)).digest()
-    leaf_id = uuid.UUID(bytes=content[:16], version=4)
-    return {"content": content.hex(), "leaf_id": str(leaf_id), "proof": f"/v1/log/proofs/{leaf_id}"}
+    last = queries.find_last_report(session, int(told["quarter"][:4]), int(told["quarter"][5]))
+    if last is None or last.content != content:
+        return {"content": content.hex(), "published": False, "version": 1 if last is None else last.version + 1,
+                "leaf_id": None, "proof": "—"}  # fmt: skip
+    proof = f"/v1/log/proofs/{last.id}"
+    return {"content": content.hex(), "published": True, "version": last.version, "leaf_id": last.id, "proof": proof}
 
 
-def is_published(session: Session, leaf_id: str) -> bool:
-    return transparency.is_appended(session, uuid.UUID(leaf_id))
+def publish(session: Session, *, year: int, quarter: int, today: date, actor: Actor) -> Report:
+    """Discloses the quarter. The same figures as were disclosed last are not disclosed again; others are a version of
+    their own, and the one before stays. Its leaf holds the digest."""
+    told = canonical(figures(session, year=year, quarter=quarter, today=today))
+    content = hashlib.sha256(told).digest()
+    last = queries.find_last_report(session, year, quarter)
+    if last is not None and last.content == content:
+        return last
+    made = Report(
+        id=ids.new_id(),
+        year=year,
+        quarter=quarter,
+        version=1 if last is None else last.version + 1,
+        content=content,
+        figures=told.decode(),
+        member_id=actor.member_id,
+        officer=actor.officer,
+        published_at=clock.now(),
+    )
+    session.add(made)
+    session.flush()
+    record = {"content": content.hex(), "quarter": f"{year}Q{quarter}", "v": 1, "version": made.version}
+    transparency.append(session, kind="fund_report", record=record, leaf_id=made.id, owner=actor.member_id)
+    return made
 
 
-def publish(session: Session, *, year: int, quarter: int, today: Any, member_id: uuid.UUID) -> dict[str, Any]:
-    """The figures with their digest and the leaf that holds it; the same figures have the same leaf, once."""
-    told = figures(session, year=year, quarter=quarter, today=today)
-    seal = sealed(told)
-    if not is_published(session, seal["leaf_id"]):
-        transparency.append(
-            session,
-            kind="fund_report",
-            record={"content": seal["content"], "quarter": told["quarter"], "v": 1},
-            leaf_id=uuid.UUID(seal["leaf_id"]),
-            owner=member_id,
-        )
-    return {"figures": told, **seal}
+def shown(session: Session, report: Report) -> dict[str, Any]:
+    """A report with what proves it: the leaf's record and salt open its commitment, the proof tells its place."""
+    with standing.acting(session):
+        opened = transparency.opening(session, report.id)
+    return {
+        "report_id": str(report.id),
+        "quarter": f"{report.year}Q{report.quarter}",
+        "version": report.version,
+        "published_at": transparency.moment(report.published_at),
+        "content": report.content.hex(),
+        "figures": orjson.loads(report.figures),
+        "leaf": {"leaf_id": str(report.id), "record": opened.record, "salt": b64u(opened.salt)},
+        "proof": f"/v1/log/proofs/{report.id}",
+    }
 
 
 def as_csv(report: dict[str, Any]) -> str:
@@ -121,5 +152,12 @@ def as_csv(report: dict[str, Any]) -> str:
 
 
 def as_pdf(report: dict[str, Any], *, language: str, made_at: datetime) -> bytes:
-    """zh or en."""
-    return typesetting.pdf(_TEMPLATE, data=report | {"language": language}, made_at=made_at)
+    """zh or en. The same report is the same octets."""
+    return _printed(
+        canonical({name: report[name] for name in _PRINTED} | {"language": language}), made_at.replace(microsecond=0)
+    )
+
+
+@lru_cache(maxsize=16)
+def _printed(data: bytes, made_at: datetime) -> bytes:
+    return typesetting.pdf(_TEMPLATE, data=orjson.loads(data), made_at=made_at)
