@@ -167,7 +167,7 @@ def _object(account: Any, books: str, said: Any, how: Any) -> dict[str, Any]:
         "back_name": _("每日对账"),
         "state": (_("已对平"), "good") if agreed else (_("待对账"), "wait"),
         "facts": [
-            (_("账上科目"), f"{books} · {wording.of(wording.FUNDS, fund)}"),
+            (_("账上科目"), books),
             (_("银行期初"), yuan(said.opening_fen)),
             (_("银行期末"), yuan(how.closing_fen)),
             (_("账面余额"), yuan(how.booked_fen)),
