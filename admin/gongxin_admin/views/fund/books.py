@@ -186,7 +186,8 @@ def _disclosure(door: Door, error: GongxinError | None = None) -> Response:
     sealed = reports.sealed(door.session, told)
     return door.render(
         "fund/disclosure.html",
-        error=error, here="disclosure", quarter=told["quarter"], told=told, published=sealed["published"], sealed=sealed,
+        error=error, here="disclosure", quarter=told["quarter"], told=told,
+        published=sealed["published"], sealed=sealed,
         quarters=[f"{y}Q{q}" for y, q in ended(clock.today_in_china())],
         money=[[wording.of(wording.FUNDS, fund), yuan(told["income_fen"][fund]), yuan(told["spent_fen"][fund]),
                 yuan(told["reserves_fen"][fund])] for fund in rules.FUNDS],
