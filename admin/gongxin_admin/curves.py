@@ -9,7 +9,8 @@ from markupsafe import Markup
 
 from . import languages
 
-_HEIGHT, _LEFT, _BELOW, _ABOVE = 240, 56, 26, 12
+_HEIGHT, _LEFT, _RIGHT, _BELOW, _ABOVE = 240, 56, 40, 26, 12
+FROM_FEN = 100  # under a yuan a commission is rounding, and no rate
 
 
 def rates(points: Sequence[dict[str, Any]], title: str) -> Markup:
@@ -24,7 +25,7 @@ def rates(points: Sequence[dict[str, Any]], title: str) -> Markup:
 def _draw(points: Sequence[dict[str, Any]], title: str, width: int, name: str) -> Markup:
     most = max(max(p["effective_bp"] for p in points), 100)
     first, last = log10(points[0]["amount_fen"]), log10(points[-1]["amount_fen"])
-    across, down = width - _LEFT - 16, _HEIGHT - _BELOW - _ABOVE
+    across, down = width - _LEFT - _RIGHT, _HEIGHT - _BELOW - _ABOVE
 
     def x(fen: int) -> float:
         return _LEFT + (log10(fen) - first) / (last - first) * across
@@ -38,7 +39,7 @@ def _draw(points: Sequence[dict[str, Any]], title: str, width: int, name: str) -
         marks.append(
             Markup(
                 '<line class="tick" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/><text x="0" y="{:.1f}">{}</text>'
-            ).format(_LEFT, width - 16, y(bp), y(bp), y(bp) + 4, f"{bp / 100:.1f} %")
+            ).format(_LEFT, width - _RIGHT, y(bp), y(bp), y(bp) + 4, f"{bp / 100:.1f} %")
         )
     step = 1 if width > 500 else 2
     for power in range(int(first + 0.999), int(last) + 1, step):

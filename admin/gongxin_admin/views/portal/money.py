@@ -162,6 +162,7 @@ def _contract(door: Door, contract_id: UUID) -> Response:
     model = _model(door, contract_id)
     age, round_ = _pick("age", len(AGES)), _pick("round", 5)
     points = drawing.curve(model, age, round_) if model is not None else []
+    points = [point for point in points if point["amount_fen"] >= curves.FROM_FEN]
     word = _state(found)
     object_ = {
         "title": f"{found.number} v{found.version}",
@@ -225,13 +226,13 @@ def _statements(door: Door) -> Listing:
         title=_("对账单"),
         rule=_("受托机构按月出具，债权人逐行确认或提出异议；全部有结论后，确认金额成为征收基数。"),
         columns=[
-            Column(_("月份"), lambda s: s.month),
+            Column(_("对账月份"), lambda s: s.month),
             Column(
                 _("对方"), lambda s: name_of(door, s.agency_id if s.creditor_id == door.house.id else s.creditor_id)
             ),
             Column(_("状态"), lambda s: languages.both(*_word(STATEMENTS, s.state)[:2])),
             Column(_("合计"), lambda s: yuan(s.total_fen), end=True),
-            Column(_("已确认"), lambda s: yuan(s.agreed_fen) if s.agreed_fen is not None else "—", end=True),
+            Column(_("确认金额"), lambda s: yuan(s.agreed_fen) if s.agreed_fen is not None else "—", end=True),
         ],
         fetch=fetch,
         key=lambda s: [str(s.id)],
@@ -265,7 +266,7 @@ def _statement(door: Door, statement_id: UUID, error: GongxinError | None = None
             (_("债权人"), name_of(door, found.creditor_id)),
             (_("受托机构"), name_of(door, found.agency_id)),
             (_("合计"), yuan(found.total_fen)),
-            (_("已确认"), yuan(found.agreed_fen) if found.agreed_fen is not None else None),
+            (_("确认金额"), yuan(found.agreed_fen) if found.agreed_fen is not None else None),
         ],
         "steps": [
             {"what": _("出具"), "who": name_of(door, found.agency_id), "why": "", "at": found.made_at, "leaf": ""}
