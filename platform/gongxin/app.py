@@ -22,6 +22,7 @@ from .contracts import api_commissions as commissions_api
 from .contracts import api_contracts as contracts_api
 from .contracts import service as contracts
 from .contracts.commissions import levy
+from .contracts.documents import api as documents_api
 from .db import make_engine
 from .delivery import api as delivery_api
 from .disclosure import api as disclosure_api
@@ -63,6 +64,7 @@ BLUEPRINTS = (
     *claims_api.BLUEPRINTS,
     *(standards_api.blp, contracts_api.blp, commissions_api.blp),
     *federation_api.BLUEPRINTS,
+    *documents_api.BLUEPRINTS,
 )
 
 SECURITY_HEADERS = (

@@ -171,6 +171,7 @@ class Connection:
         query: Mapping[str, Any] | None = None,
         json_body: Any = None,
         ndjson: bytes | None = None,
+        octets: bytes | None = None,
         key: str | None = None,
         if_match: str | None = None,
         repeat: Repeat | None = None,
@@ -184,6 +185,8 @@ class Connection:
         content: bytes | None = None
         if ndjson is not None:
             content, headers["Content-Type"] = ndjson, "application/x-ndjson"
+        elif octets is not None:
+            content, headers["Content-Type"] = octets, "application/octet-stream"
         elif json_body is not None:
             content = json.dumps(json_body, ensure_ascii=False, separators=(",", ":")).encode()
             headers["Content-Type"] = "application/json"

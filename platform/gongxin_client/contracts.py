@@ -80,6 +80,35 @@ class Contracts:
         path = f"/v1/contracts/{quote(contract_id, safe='')}/signatures"
         return self._contract_post(path, {"content_hash": found, "jws": signature})
 
+    def contract_document(self, contract_id: str, form: str = "pdf") -> bytes:
+        """The contract as `pdf` (PDF/A) or `docx`; the same content gives the same octets."""
+        return self._contract_bytes(f"/v1/contracts/{quote(contract_id, safe='')}/document.{form}")
+
+    def contract_redline(self, contract_id: str, form: str = "html", *, before: str | None = None) -> bytes:
+        """What an amendment takes out and puts in, as `html` or `pdf`, against the version it follows or `before`."""
+        return self._contract_bytes(f"/v1/contracts/{quote(contract_id, safe='')}/redline.{form}", before=before)
+
+    def template_redline(self, template_id: str, before: str, form: str = "html") -> bytes:
+        """What one version of a template takes out and puts in, as `html` or `pdf`."""
+        return self._contract_bytes(
+            f"/v1/contract-templates/{quote(template_id, safe='')}/redline.{form}", before=before
+        )
+
+    def compare_contract(self, contract_id: str, upload: bytes) -> dict[str, Any]:
+        """Every difference of a DOCX or PDF from the words on record, by clause. The file is not kept."""
+        path = f"/v1/contracts/{quote(contract_id, safe='')}/comparison"
+        return self.connection.read("POST", path, scope=READ, octets=upload)
+
+    def check_contract(self, content_hash: str) -> dict[str, Any]:
+        """What anyone may know of a content hash: signed by two members, when, and where that stands in the log."""
+        return self.connection.read("GET", f"/v1/contract-checks/{quote(content_hash, safe='')}", scope=None)
+
+    def report_recoveries(self, bodies: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Up to 10,000 at once; each line's `status` is created, exists or refused (with its `problem`)."""
+        lines = b"".join(json.dumps(dict(body), ensure_ascii=False).encode() + b"\n" for body in bodies)
+        answer = self.connection.call("POST", "/v1/recoveries/bulk", scope=WRITE, ndjson=lines, key=new_key())
+        return [json.loads(line) for line in answer.content.splitlines()]
+
     def recoveries(self, *, state: str | None = None) -> Iterator[dict[str, Any]]:
         """Our recoveries, page by page."""
         return self._pages("/v1/recoveries", READ, {"state": state})
@@ -117,6 +146,9 @@ class Contracts:
     def standards(self, path: str, body: Mapping[str, Any], *, creates: bool = False) -> dict[str, Any]:
         """An act of the association on templates and caps: POST under /v1/{path}."""
         return self._contract_post(f"/v1/{path}", body, scope=OFFICE, key=creates)
+
+    def _contract_bytes(self, path: str, **query: Any) -> bytes:
+        return self.connection.call("GET", path, scope=READ, query=query).content
 
     def _contract_get(self, path: str) -> dict[str, Any]:
         return self.connection.read("GET", path, scope=READ)

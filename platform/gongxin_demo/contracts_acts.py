@@ -1,7 +1,11 @@
 """The standard contract on the day: from the template to the levy's base."""
 
+import re
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
+
+import pypdf
 
 from gongxin import clock
 from gongxin.contracts.fees.model import AGES
@@ -74,7 +78,45 @@ def a_contract_is_made(day: Day) -> None:
         signed = bank.sign_contract(contract["contract_id"], content_hash=contract["content_hash"])
         expect(signed["state"] == "live" and signed["verdict"] == "within", "合同未生效", "the contract is not live")
         says(f"{contract['content_hash'][:16]}…，生效，在上限之内", "live, within its caps")
+    _its_paper_is_verified(day, contract["contract_id"])
     _a_commission_is_agreed(day, contract["contract_id"])
+    _an_amendment_is_redlined(day, contract["contract_id"], body)
+
+
+def _its_paper_is_verified(day: Day, contract_id: str) -> None:
+    bank, agency = day.software["yunshan"], day.software["chenyu"]
+    with day.screen.step(day.name("yunshan"), "打印合同并凭二维码核验", "prints it; its QR is verified") as says:
+        paper = bank.contract_document(contract_id)
+        expect(agency.contract_document(contract_id) == paper, "双方所得文件不同", "the parties got different files")
+        pages = pypdf.PdfReader(BytesIO(paper)).pages
+        address = re.search(
+            r"/v1/contract-checks/([0-9a-f]{64})", "".join("".join(page.extract_text().split()) for page in pages)
+        )
+        expect(address is not None, "文件未载核验地址", "the paper bears no address")
+        told = bank.check_contract(address[1] if address else "")
+        expect(told["members"] == 2 and len(told["leaves"]) == 2, "核验不成立", "the check does not hold")
+        says(
+            f"PDF/A {len(paper):,} 字节，{len(pages)} 页；公开核验：两家机构 {told['signed_on']} 签署，日志两叶",
+            "signed by two members on that day, at two leaves of the log; nothing else is told",
+        )
+        word = bank.contract_document(contract_id, "docx")
+        expect(bank.compare_contract(contract_id, word)["same"], "原件应无差异", "the original was to be the same")
+        says("DOCX 与锁定文本逐条比对：无差异", "the DOCX is compared with the locked text: no difference")
+
+
+def _an_amendment_is_redlined(day: Day, contract_id: str, body: dict[str, Any]) -> None:
+    bank, agency = day.software["yunshan"], day.software["chenyu"]
+    begins = (clock.today_in_china() + timedelta(days=1)).isoformat()
+    terms = body["terms"] | {"begins_on": begins, "fee_model": _fees(2_800)}
+    with day.screen.step(day.name("chenyu"), "变更合同，双方看修订对照", "amends it; both read the redline") as says:
+        made = agency.draft_contract(body | {"terms": terms, "follows": contract_id, "kind": "amendment"})
+        page = bank.contract_redline(made["contract_id"]).decode()
+        expect("<del>30.00</del>" in page and "<ins>28.00</ins>" in page, "对照未显示费率", "the redline shows no rate")
+        says("费率 30% → 28%，删改逐字标出；HTML 与 PDF", "30 % struck out, 28 % put in, word by word")
+        for side in (agency, bank):
+            signed = side.sign_contract(made["contract_id"], content_hash=made["content_hash"])
+        expect(signed["state"] == "pending", "变更应于明日生效", "the amendment was to begin tomorrow")
+        says(f"双方签署，{begins} 生效", "signed by both, in force from that day")
 
 
 def _a_commission_is_agreed(day: Day, contract_id: str) -> None:

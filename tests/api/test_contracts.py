@@ -1,6 +1,7 @@
 """Contracts over HTTP: anonymous, wrong scope, wrong kind, wrong member, then right: from the template to the levy."""
 
 import copy
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from tests.services.contracts_world import TODAY, Desk, detached, fee_model, jur
 
 SCOPES = frozenset({"contracts.read", "contracts.write", "contract_standards.write"})
 DAY = TODAY.isoformat()
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
 @pytest.fixture
@@ -105,8 +107,36 @@ def test_from_the_template_to_the_levy(house: House, office: Desk) -> None:
     content = right(house, office.bank, "GET", f"{path}/content")["content"]
     assert content["cover"]["representatives"] == {"creditor": "林𠮷", "agency": "王試"}
     assert right(house, office.bank, "GET", f"{path}/verdict")["verdict"] == "within"
+    _documents(house, office, path, signed["content_hash"])
     _seen(house, office, path)
     _paid(house, office, made["contract_id"])
+
+
+def _documents(house: House, office: Desk, path: str, content_hash: str) -> None:
+    made = {}
+    for form, media in (("pdf", "application/pdf"), ("docx", DOCX)):
+        answer = ask(house, office.bank, "GET", f"{path}/document.{form}")
+        assert (answer.status_code, answer.mimetype) == (200, media)
+        made[form] = answer.data
+        assert ask(house, office.agency, "GET", f"{path}/document.{form}").data == answer.data
+        assert ask(house, office.association, "GET", f"{path}/document.{form}").status_code == 404
+        assert ask(house, None, "GET", f"{path}/document.{form}").status_code == 401
+        told = house.call(
+            "POST", f"{path}/comparison", office.bank, data=answer.data, content_type="application/octet-stream"
+        )
+        assert (told.status_code, told.json["same"]) == (200, True), told.text
+    refused = house.call("POST", f"{path}/comparison", office.bank, data=b"x", content_type="application/octet-stream")
+    assert (refused.status_code, refused.json["code"]) == (422, "not_a_document")
+    typed = house.call("POST", f"{path}/comparison", office.bank, data=made["pdf"], content_type="text/plain")
+    assert (typed.status_code, typed.json["code"]) == (415, "not_a_document_type")
+    nothing = ask(house, office.bank, "GET", f"{path}/redline.html")
+    assert (nothing.status_code, nothing.json["code"]) == (422, "nothing_before")
+    page = ask(house, office.bank, "GET", f"{path}/redline.html?before={path.rpartition('/')[2]}")
+    assert page.mimetype == "text/html"
+    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    checked = ask(house, None, "GET", f"/v1/contract-checks/{content_hash}")
+    assert (checked.status_code, checked.json["members"], checked.json["signed_on"]) == (200, 2, DAY)
+    assert ask(house, None, "GET", f"/v1/contract-checks/{'00' * 32}").status_code == 404
 
 
 def _seen(house: House, office: Desk, path: str) -> None:
@@ -124,6 +154,11 @@ def _paid(house: House, office: Desk, contract_id: str) -> None:
               "parts": {"principal": 100_000}}  # fmt: skip
     found = right(house, agency, "POST", "/v1/recoveries", report, 201)
     assert ask(house, agency, "POST", "/v1/recoveries", report).status_code == 200
+    lines = b"\n".join(json.dumps(line).encode() for line in (report, report | {"age": "M99"}))
+    bulk = house.call("POST", "/v1/recoveries/bulk", agency, data=lines, content_type="application/x-ndjson")
+    told = [json.loads(line) for line in bulk.text.splitlines()]
+    assert [line["status"] for line in told] == ["exists", "refused"]
+    assert (told[0]["recovery_id"], told[1]["problem"]["pointer"]) == (found["recovery_id"], "/age")
     path = f"/v1/recoveries/{found['recovery_id']}"
     confirmed = right(house, bank, "POST", f"{path}/confirmation", {"bank_line": "B-1"})
     assert [step["code"] for step in confirmed["steps"]] == ["base", "tier", "cap", "commission"]

@@ -3,8 +3,10 @@ a header or a member that the document does not name. Callers hold real DPoP-bou
 
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -24,6 +26,9 @@ from gongxin.app import create_app
 from gongxin.blacklist.examples import REPORT
 from gongxin.cli.spec import files
 from gongxin.config import Config
+from gongxin.contracts import rules as contract_rules
+from gongxin.contracts.examples import RECOVERY_IN, TERMS
+from gongxin.contracts.standard.service import first_content
 from gongxin.db import OWNER_ROLE, WEB_ROLE, make_engine, transaction
 from gongxin.delivery import service as delivery
 from gongxin.subjects import service as subjects
@@ -34,6 +39,7 @@ from tests.api.agents_http import application
 from tests.api.oauth_helpers import Party, register
 from tests.conftest import drop_database, make_database
 from tests.services.agents_world import FILING
+from tests.services.contracts_world import detached
 from tests.services.delivery_world import NOTE
 from tests.services.disclosure_world import World, build, subject, token
 
@@ -198,7 +204,38 @@ def _settle(ground: Ground, world: World, engine: Engine) -> None:
         "batch_id": batch["batch_id"],
         "code": "bad_json",
         **dict.fromkeys(_STRANGERS, str(uuid.uuid4())),
+        **_contract(ground),
     }
+
+
+def _contract(ground: Ground) -> dict[str, str]:
+    """A template, a contract that both signed, an amendment at work, a recovery confirmed and stated."""
+    today = clock.today_in_china()
+    draft = {"code": "fuzz", "officer": "LIN01", "content": first_content()}
+    template = ground.ask("association", "POST", "/v1/contract-templates", json=draft)
+    path, approval = f"/v1/contract-templates/{template['template_id']}", {"content_hash": template["content_hash"]}
+    ground.ask("association", "POST", f"{path}/state", json={"state": "consulted"})
+    for officer in ("WANG02", "ZHAO03"):
+        ground.ask("association", "POST", f"{path}/approvals", json=approval | {"officer": officer})
+    effect = {"state": "adopted", "effective_on": today.isoformat()}
+    ground.ask("association", "POST", f"{path}/state", json=effect)
+    terms = TERMS | {"begins_on": today.isoformat(), "ends_on": (today + timedelta(days=99)).isoformat()}
+    body = {"template": "fuzz", "other_id": ground.ask("bank", "GET", "/v1/members/me")["member_id"]}
+    made = ground.ask("agency", "POST", "/v1/contracts", json=body | {"terms": terms | {"deviations": []}})
+    payload = contract_rules.signed_payload(made["contract_id"], bytes.fromhex(made["content_hash"]))
+    for kind in ("agency", "bank"):
+        key = ground.parties[kind][0].key
+        signature = {"content_hash": made["content_hash"], "jws": detached(key.private, key.kid, payload)}
+        ground.ask(kind, "POST", f"/v1/contracts/{made['contract_id']}/signatures", json=signature)
+    report = RECOVERY_IN | {"contract_id": made["contract_id"], "received_on": today.isoformat()}
+    recovery = ground.ask("agency", "POST", "/v1/recoveries", json=report)["recovery_id"]
+    ground.ask("bank", "POST", f"/v1/recoveries/{recovery}/confirmation", json={})
+    month = {"contract_id": made["contract_id"], "month": f"{today:%Y-%m}"}
+    statement = ground.ask("agency", "POST", "/v1/statements", json=month)
+    return {
+        "template_id": template["template_id"], "contract_id": made["contract_id"], "recovery_id": recovery,
+        "statement_id": statement["statement_id"], "content_hash": made["content_hash"],
+    }  # fmt: skip
 
 
 def _matter(ground: Ground, member_id: str) -> dict[str, str]:
@@ -297,6 +334,7 @@ BY_ID = {found.definition.raw["operationId"]: found for found in OPERATIONS}
         ("cases_place_bulk", "cases_place"),
         ("cases_rekey_bulk", "cases_register"),
         ("evidence_register_bulk", "evidence_register"),
+        ("recoveries_report_bulk", "recoveries_report"),
     ],
 )
 def test_each_line_of_any_form_gets_its_line(ground: Ground, bulk: str, single: str, mode: GenerationMode) -> None:
@@ -314,7 +352,7 @@ def test_each_line_of_any_form_gets_its_line(ground: Ground, bulk: str, single: 
     @given(cases=st.lists(BY_ID[single].as_strategy(generation_mode=mode), min_size=1, max_size=4))
     def run(cases: list[Any]) -> None:
         lines = [case.body for case in cases]
-        if bulk not in {"cases_register_bulk", "evidence_register_bulk"}:
+        if bulk not in {"cases_register_bulk", "evidence_register_bulk", "recoveries_report_bulk"}:
             lines = [{**line, "case_id": ground.known["case_id"]} if isinstance(line, dict) else line for line in lines]
         if bulk == "cases_rekey_bulk":
             for line in filter(lambda line: isinstance(line, dict), lines):
@@ -340,7 +378,7 @@ def test_the_example_of_every_operation_is_understood(ground: Ground) -> None:
     for operation in OPERATIONS:
         raw = operation.definition.raw
         for media, content in raw.get("requestBody", {}).get("content", {}).items():
-            path = operation.path.format(**ground.known) if "{" in operation.path else operation.path
+            path = operation.path.format_map(defaultdict(lambda: str(uuid.uuid4()), ground.known))
             headers = ground.headers(operation, path) | {"Content-Type": media, "If-Match": '"1"'}
             body = content["example"] if isinstance(content["example"], str) else json.dumps(content["example"])
             answer = ground.app.test_client().open(

@@ -24,6 +24,7 @@ from . import (
     badging,
     contracts,
     delivery,
+    documents,
     hashing,
     importing,
     ledger,
@@ -410,6 +411,7 @@ FIGURES = (
     Figure("fund_audit", "1,000,000 postings audited / read by raw SQL", 0.3, ledger.fund_audit),
     Figure("cap_verdict", "a cap verdict / 25 bare look-ups and comparisons", 0.3, contracts.cap_verdict),
     Figure("cap_recheck", "1,000,000 contracts rechecked / the same set-based SQL", 0.3, contracts.cap_recheck),
+    Figure("pdf", "one contract as PDF / `typst compile` of a blank page", 8, documents.pdf, at_most=True),
     Figure("commission_bulk", "100,000 commissions / the same arithmetic in SQL", 0.3, contracts.commission_bulk),
     Figure("token", "token requests with private_key_jwt and DPoP / a bare WSGI answer", 0.06, token),
     Figure(

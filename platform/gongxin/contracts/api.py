@@ -10,19 +10,21 @@ from gongxin.web import paging
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
-from . import examples, schemas
+from . import examples
 from .caps import queries as cap_queries
 from .caps import rules as cap_rules
 from .caps import service as caps
 from .caps.service import NewCap
 from .fees import drawing
 from .fees import model as fees
+from .schemas import fees as fee_schemas
+from .schemas import standard as schemas
+from .schemas.shared import PageIn
 from .standard import queries, service
 from .standard import rules as standard_rules
 
 blp = Blueprint("contract_standards", url_prefix="/v1", description="范本与佣金上限 Templates, fee models, caps")
 
-_OBJECT = {"type": "object"}
 _MOVED = ("template_state", "范本状态刚被他人变更", "Another change of the template came first")
 CONSTRAINTS.update(
     {
@@ -53,7 +55,7 @@ def listed(found: Sequence[Any], limit: int, key: str, show: Callable[[Any], dic
 # --- fee models and caps --------------------------------------------------------------------------------------------
 
 
-@blp.operation("fees.check", "POST", "/fee-models", body=schemas.FeesIn, answer=_OBJECT, walk=False,
+@blp.operation("fees.check", "POST", "/fee-models", body=fee_schemas.FeesIn, answer=fee_schemas.FeesOut, walk=False,
                body_example=examples.FEES, example=examples.FEES_OUT)  # fmt: skip
 def check_fees(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """核对费率模型 Check a fee model and draw it: table, curve with its cap, verdict as of today. Nothing is kept."""
@@ -64,10 +66,10 @@ def check_fees(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "table": drawing.table(model),
         "curve": drawing.curve(model, age, body["round"], found.cap_of(age)) if inside else [],
-    } | schemas.verdict_out(cap_rules.verdict(model, found))
+    } | fee_schemas.verdict_out(cap_rules.verdict(model, found))
 
 
-@blp.operation("caps.list", "GET", "/fee-caps", query=schemas.CapsAskIn, answer=_OBJECT,
+@blp.operation("caps.list", "GET", "/fee-caps", query=fee_schemas.CapsAskIn, answer=fee_schemas.CapsOut,
                example={"items": [examples.CAP]})  # fmt: skip
 def list_caps(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     """佣金上限 Caps in force on a day, by what was on record at `known_at`; both now by default."""
@@ -75,10 +77,10 @@ def list_caps(call: Call, query: dict[str, Any]) -> dict[str, Any]:
         call.session, jurisdiction=query["jurisdiction"], member_kind=query["member_kind"],
         day=query.get("on") or clock.today_in_china(), known_at=query.get("known_at") or clock.now(),
     )  # fmt: skip
-    return {"items": [schemas.cap_out(each) for each in found]}
+    return {"items": [fee_schemas.cap_out(each) for each in found]}
 
 
-@blp.operation("caps.record", "POST", "/fee-caps", body=schemas.CapsIn, answer=_OBJECT, status=201,
+@blp.operation("caps.record", "POST", "/fee-caps", body=fee_schemas.CapsIn, answer=fee_schemas.CapsOut, status=201,
                body_example={"caps": [examples.CAP_IN]}, example={"items": [examples.CAP]})  # fmt: skip
 def record_caps(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """登记上限 Record caps with their authority; one for an earlier day too. Only a verified source binds."""
@@ -88,13 +90,13 @@ def record_caps(call: Call, body: dict[str, Any]) -> dict[str, Any]:
         if each["rate_bp_max"] is not None:
             fees.rate(each["rate_bp_max"], f"/caps/{at}/rate_bp_max")
         new.append(NewCap(bucket=bucket, **each))
-    return {"items": [schemas.cap_out(each) for each in caps.record(call.session, new)]}
+    return {"items": [fee_schemas.cap_out(each) for each in caps.record(call.session, new)]}
 
 
 # --- templates ------------------------------------------------------------------------------------------------------
 
 
-@blp.operation("templates.list", "GET", "/contract-templates", query=schemas.PageIn, answer=schemas.Items,
+@blp.operation("templates.list", "GET", "/contract-templates", query=PageIn, answer=schemas.TemplatesOut,
                example={"items": [examples.LISTED], "next_cursor": None})  # fmt: skip
 def list_templates(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     """合同范本 Templates, every version that is out."""
@@ -103,31 +105,45 @@ def list_templates(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     return listed(found, query["limit"], "id", lambda each: schemas.template_out(each, today, whole=False))
 
 
-@blp.operation("templates.draft", "POST", "/contract-templates", body=schemas.TemplateIn, answer=_OBJECT, status=201,
-               body_example={"code": "service", "officer": "LIN01", "content": examples.CONTENT},
-               example=examples.TEMPLATE)  # fmt: skip
+@blp.operation(
+    "templates.draft",
+    "POST",
+    "/contract-templates",
+    body=schemas.TemplateIn,
+    answer=schemas.ContractTemplateOut,
+    status=201,
+    body_example={"code": "service", "officer": "LIN01", "content": examples.CONTENT},
+    example=examples.TEMPLATE,
+)
 def draft(call: Call, body: dict[str, Any]) -> Answer:
     """起草范本 Draft the next version; both languages must state the same numbers."""
     made = service.draft(call.session, member_id=call.member_id, **body)
     return Answer(_template(made), headers={"Location": f"/v1/contract-templates/{made.id}"})
 
 
-@blp.operation("templates.get", "GET", "/contract-templates/<uuid:template_id>", answer=_OBJECT,
+@blp.operation("templates.get", "GET", "/contract-templates/<uuid:template_id>", answer=schemas.ContractTemplateOut,
                example=examples.TEMPLATE)  # fmt: skip
 def get_template(call: Call, template_id: uuid.UUID) -> dict[str, Any]:
     """一份范本 One version, whole."""
     return _template(queries.get_template(call.session, template_id))
 
 
-@blp.operation("templates.revise", "POST", "/contract-templates/<uuid:template_id>/revision", body=schemas.RevisionIn,
-               answer=_OBJECT, body_example={"content": examples.CONTENT}, example=examples.TEMPLATE)  # fmt: skip
+@blp.operation(
+    "templates.revise",
+    "POST",
+    "/contract-templates/<uuid:template_id>/revision",
+    body=schemas.RevisionIn,
+    answer=schemas.ContractTemplateOut,
+    body_example={"content": examples.CONTENT},
+    example=examples.TEMPLATE,
+)
 def revise(call: Call, template_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """修改草稿 Another content for a draft."""
     return _template(service.revise(call.session, template_id, **body))
 
 
 @blp.operation("templates.move", "POST", "/contract-templates/<uuid:template_id>/state", body=schemas.TemplateStateIn,
-               answer=_OBJECT, body_example={"state": "adopted", "effective_on": examples.TODAY},
+               answer=schemas.ContractTemplateOut, body_example={"state": "adopted", "effective_on": examples.TODAY},
                example=examples.TEMPLATE)  # fmt: skip
 def move(call: Call, template_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """征求意见、通过、撤回 Open the consultation, take it back, withdraw, or adopt from a day on."""
@@ -135,7 +151,7 @@ def move(call: Call, template_id: uuid.UUID, body: dict[str, Any]) -> dict[str, 
 
 
 @blp.operation("templates.approve", "POST", "/contract-templates/<uuid:template_id>/approvals",
-               body=schemas.TemplateApprovalIn, answer=_OBJECT,
+               body=schemas.TemplateApprovalIn, answer=schemas.ContractTemplateOut,
                body_example={"officer": "WANG02", "content_hash": examples.HASH},
                example=examples.TEMPLATE)  # fmt: skip
 def approve(call: Call, template_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
@@ -148,8 +164,13 @@ def approve(call: Call, template_id: uuid.UUID, body: dict[str, Any]) -> dict[st
     )
 
 
-@blp.operation("templates.comments", "GET", "/contract-templates/<uuid:template_id>/comments", answer=_OBJECT,
-               example={"items": [examples.COMMENT]})  # fmt: skip
+@blp.operation(
+    "templates.comments",
+    "GET",
+    "/contract-templates/<uuid:template_id>/comments",
+    answer=schemas.CommentsOut,
+    example={"items": [examples.COMMENT]},
+)
 def comments(call: Call, template_id: uuid.UUID) -> dict[str, Any]:
     """意见 Comments: one's own; the association reads all."""
     queries.get_template(call.session, template_id)
@@ -157,7 +178,7 @@ def comments(call: Call, template_id: uuid.UUID) -> dict[str, Any]:
 
 
 @blp.operation("templates.comment", "POST", "/contract-templates/<uuid:template_id>/comments",
-               body=schemas.CommentIn, answer=_OBJECT, status=201,
+               body=schemas.CommentIn, answer=schemas.TemplateCommentOut, status=201,
                body_example={"said": "建议明确次数", "clause_id": "conduct"}, example=examples.COMMENT)  # fmt: skip
 def comment(call: Call, template_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """提出意见 Say something in the consultation, on a clause or on the whole."""
@@ -165,8 +186,8 @@ def comment(call: Call, template_id: uuid.UUID, body: dict[str, Any]) -> dict[st
 
 
 @blp.operation("templates.compare", "GET", "/contract-templates/<uuid:template_id>/changes", query=schemas.CompareIn,
-               answer=_OBJECT,
-               example={"items": [{"clause_id": "conduct", "what": "same", "before": {}, "after": {}}]})  # fmt: skip
+               answer=schemas.ChangesOut,
+               example={"items": [examples.CHANGE]})  # fmt: skip
 def compare(call: Call, template_id: uuid.UUID, query: dict[str, Any]) -> dict[str, Any]:
     """版本比较 What changed since another version, clause by clause."""
     found: list[standard_rules.Change] = service.compare(call.session, query["before"], template_id)

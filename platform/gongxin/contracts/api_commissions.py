@@ -3,17 +3,18 @@
 import uuid
 from typing import Any
 
-from gongxin.web import paging
+from gongxin.web import lines, ndjson, paging
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
-from . import api, examples, schemas
+from . import api, examples
 from .commissions import queries, rules, service
 from .fees import model as fees
+from .schemas import commissions as schemas
+from .schemas.shared import PageIn
 
 blp = Blueprint("commissions", url_prefix="/v1", description="回款与佣金 Recoveries, commissions, statements")
 
-_OBJECT = {"type": "object"}
 CONSTRAINTS.update(
     {
         "uq_recoveries_contract_id_reference": ("reference_taken", "该编号已使用", "The reference is taken"),
@@ -28,7 +29,7 @@ CONSTRAINTS.update(
 )
 
 
-@blp.operation("recoveries.list", "GET", "/recoveries", query=schemas.RecoveriesIn, answer=schemas.Items,
+@blp.operation("recoveries.list", "GET", "/recoveries", query=schemas.RecoveriesIn, answer=schemas.RecoveriesOut,
                example={"items": [examples.RECOVERY], "next_cursor": None})  # fmt: skip
 def list_recoveries(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     """回款 One's own recoveries, in the order of reporting."""
@@ -37,9 +38,18 @@ def list_recoveries(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     return api.listed(found, query["limit"], "id", lambda each: schemas.recovery_out(each, None))
 
 
-@blp.operation("recoveries.report", "POST", "/recoveries", body=schemas.RecoveryIn, answer=_OBJECT, status=201,
-               statuses=(200,), walk=False, body_example=examples.RECOVERY_IN,
-               example=examples.RECOVERY | {"state": "reported", "steps": []})  # fmt: skip
+@blp.operation(
+    "recoveries.report",
+    "POST",
+    "/recoveries",
+    body=schemas.RecoveryIn,
+    answer=schemas.RecoveryOut,
+    status=201,
+    statuses=(200,),
+    walk=False,
+    body_example=examples.RECOVERY_IN,
+    example=examples.RECOVERY | {"state": "reported", "steps": []},
+)
 def report(call: Call, body: dict[str, Any]) -> Answer:
     """报告回款 Report what came in; the same reference again answers 200 and the same recovery."""
     body["age"] = fees.age(body["age"], "/age")
@@ -48,15 +58,42 @@ def report(call: Call, body: dict[str, Any]) -> Answer:
     return Answer(schemas.recovery_out(found, None), 201 if created else 200, headers)
 
 
-@blp.operation("recoveries.get", "GET", "/recoveries/<uuid:recovery_id>", answer=_OBJECT, example=examples.RECOVERY)
+@blp.operation("recoveries.report_bulk", "POST", "/recoveries/bulk", raw_body=ndjson.NDJSON,
+               raw_schema=ndjson.schema(examples.RECOVERY_IN),
+               answer=ndjson.answered({"status": "created", "reference": "R-2026-1", "recovery_id": examples.ID},
+                                      examples.LINE_PROBLEM),
+               media=ndjson.NDJSON)  # fmt: skip
+def report_bulk(call: Call) -> Answer:
+    """批量报告回款 Report up to 10,000 recoveries; each line answers `created`, `exists` or `refused`."""
+    known: dict[uuid.UUID, service.Ground] = {}
+
+    def take(values: dict[str, Any]) -> dict[str, Any]:
+        values["age"] = fees.age(values["age"], "/age")
+        found, created = service.report(call.session, caller=call.caller, known=known, **values)
+        status = "created" if created else "exists"
+        return {"status": status, "reference": found.reference, "recovery_id": str(found.id)}
+
+    return lines.each_line(call, schemas.RecoveryIn(), take)
+
+
+@blp.operation(
+    "recoveries.get", "GET", "/recoveries/<uuid:recovery_id>", answer=schemas.RecoveryOut, example=examples.RECOVERY
+)
 def get_recovery(call: Call, recovery_id: uuid.UUID) -> dict[str, Any]:
     """一笔回款 One recovery with the steps of its commission."""
     found = queries.get_recovery(call.session, recovery_id)
     return schemas.recovery_out(found, service.explain(call.session, found))
 
 
-@blp.operation("recoveries.confirm", "POST", "/recoveries/<uuid:recovery_id>/confirmation", body=schemas.ConfirmIn,
-               answer=_OBJECT, body_example={"bank_line": "B-2026-1"}, example=examples.RECOVERY)  # fmt: skip
+@blp.operation(
+    "recoveries.confirm",
+    "POST",
+    "/recoveries/<uuid:recovery_id>/confirmation",
+    body=schemas.ConfirmIn,
+    answer=schemas.RecoveryOut,
+    body_example={"bank_line": "B-2026-1"},
+    example=examples.RECOVERY,
+)
 def confirm(call: Call, recovery_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """确认到账 Confirm that it arrived, once; then it is priced: min(half-up(rate), floor(cap)), each step shown."""
     found, priced = service.confirm(call.session, recovery_id, caller=call.caller, **body)
@@ -64,7 +101,7 @@ def confirm(call: Call, recovery_id: uuid.UUID, body: dict[str, Any]) -> dict[st
 
 
 @blp.operation("recoveries.dispute", "POST", "/recoveries/<uuid:recovery_id>/dispute", body=schemas.ReasonIn,
-               answer=_OBJECT, body_example={"reason": "未到账"},
+               answer=schemas.RecoveryOut, body_example={"reason": "未到账"},
                example=examples.RECOVERY | {"state": "disputed", "steps": []})  # fmt: skip
 def dispute(call: Call, recovery_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """对回款提出异议 Say that it did not arrive, or not so."""
@@ -72,7 +109,7 @@ def dispute(call: Call, recovery_id: uuid.UUID, body: dict[str, Any]) -> dict[st
 
 
 @blp.operation("recoveries.reverse", "POST", "/recoveries/<uuid:recovery_id>/reversals",
-               body=schemas.RecoveryReversalIn, answer=_OBJECT, status=201,
+               body=schemas.RecoveryReversalIn, answer=schemas.RecoveryReversalOut, status=201,
                body_example={"amount_fen": 50000, "reversed_on": examples.TODAY, "reason": "退票"},
                example=examples.REVERSAL)  # fmt: skip
 def reverse(call: Call, recovery_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +120,7 @@ def reverse(call: Call, recovery_id: uuid.UUID, body: dict[str, Any]) -> dict[st
 # --- statements -----------------------------------------------------------------------------------------------------
 
 
-@blp.operation("statements.list", "GET", "/statements", query=schemas.PageIn, answer=schemas.Items,
+@blp.operation("statements.list", "GET", "/statements", query=PageIn, answer=schemas.StatementsOut,
                example={"items": [examples.STATEMENT | {"lines": []}], "next_cursor": None})  # fmt: skip
 def list_statements(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     """对账单 One's own statements, without their lines."""
@@ -91,16 +128,29 @@ def list_statements(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     return api.listed(found, query["limit"], "id", schemas.statement_out)
 
 
-@blp.operation("statements.make", "POST", "/statements", body=schemas.CommissionStatementIn, answer=_OBJECT, status=201,
-               body_example={"contract_id": examples.ID, "month": "2026-11"},
-               example=examples.STATEMENT | {"state": "open"})  # fmt: skip
+@blp.operation(
+    "statements.make",
+    "POST",
+    "/statements",
+    body=schemas.CommissionStatementIn,
+    answer=schemas.CommissionStatementOut,
+    status=201,
+    body_example={"contract_id": examples.ID, "month": "2026-11"},
+    example=examples.STATEMENT | {"state": "open"},
+)
 def make(call: Call, body: dict[str, Any]) -> Answer:
     """出具对账单 State a month: what was confirmed or reversed by its end and stands on no statement yet."""
     made = service.make_statement(call.session, caller=call.caller, **body)
     return Answer(_statement(call, made), headers={"Location": f"/v1/statements/{made.id}"})
 
 
-@blp.operation("statements.get", "GET", "/statements/<uuid:statement_id>", answer=_OBJECT, example=examples.STATEMENT)
+@blp.operation(
+    "statements.get",
+    "GET",
+    "/statements/<uuid:statement_id>",
+    answer=schemas.CommissionStatementOut,
+    example=examples.STATEMENT,
+)
 def get_statement(call: Call, statement_id: uuid.UUID) -> dict[str, Any]:
     """一份对账单 One statement, line by line."""
     return _statement(call, queries.get_statement(call.session, statement_id))
@@ -116,7 +166,7 @@ def as_csv(call: Call, statement_id: uuid.UUID) -> Answer:
 
 
 @blp.operation("statements.decide", "POST", "/statements/<uuid:statement_id>/lines", body=schemas.LinesIn,
-               answer=_OBJECT, body_example={"lines": [{"position": 1, "state": "agreed"}]},
+               answer=schemas.CommissionStatementOut, body_example={"lines": [{"position": 1, "state": "agreed"}]},
                example=examples.STATEMENT)  # fmt: skip
 def decide(call: Call, statement_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """逐行确认或提出异议 Agree or dispute line by line; the agency drops a disputed one.
@@ -126,16 +176,23 @@ def decide(call: Call, statement_id: uuid.UUID, body: dict[str, Any]) -> dict[st
     return _statement(call, service.decide(call.session, statement_id, caller=call.caller, lines=lines))
 
 
-@blp.operation("statements.chain", "GET", "/statements/<uuid:statement_id>/chain", answer=_OBJECT,
+@blp.operation("statements.chain", "GET", "/statements/<uuid:statement_id>/chain", answer=schemas.StatementChainOut,
                example=examples.CHAIN)  # fmt: skip
 def chain(call: Call, statement_id: uuid.UUID) -> dict[str, Any]:
     """证明链 Contract, recoveries, statement, levy: the leaves that prove them, at /v1/log/proofs/{leaf}."""
     return service.chain(call.session, statement_id)
 
 
-@blp.operation("fees.simulate", "POST", "/fee-simulations", body=schemas.SimulationIn, answer=_OBJECT, walk=False,
-               body_example={"models": {"own": examples.FEE_MODEL}, "first": "2025-11-24", "last": examples.TODAY},
-               example=examples.SIMULATED)  # fmt: skip
+@blp.operation(
+    "fees.simulate",
+    "POST",
+    "/fee-simulations",
+    body=schemas.SimulationIn,
+    answer=schemas.SimulationOut,
+    walk=False,
+    body_example={"models": {"own": examples.FEE_MODEL}, "first": "2025-11-24", "last": examples.TODAY},
+    example=examples.SIMULATED,
+)
 def simulate(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """费率模拟 What fee models would have cost on one's own confirmed recoveries of some days.
 

@@ -8,11 +8,12 @@ from gongxin.web import paging
 from gongxin.web.blueprint import Answer, Blueprint, Call
 from gongxin.web.problems import CONSTRAINTS
 
-from . import api, examples, queries, schemas, service
+from . import api, examples, queries, service
+from .schemas import contracts as schemas
+from .schemas import fees as fee_schemas
 
 blp = Blueprint("contracts", url_prefix="/v1/contracts", description="合同 Contracts between creditor and agency")
 
-_OBJECT = {"type": "object"}
 _SIGNED = ("signed_already", "已有一方签署", "A party has signed already")
 CONSTRAINTS.update(
     {
@@ -36,7 +37,7 @@ CONSTRAINTS.update(
 )
 
 
-@blp.operation("contracts.list", "GET", "", query=schemas.ContractsIn, answer=schemas.Items,
+@blp.operation("contracts.list", "GET", "", query=schemas.ContractsIn, answer=schemas.ContractsOut,
                example={"items": [examples.CONTRACT], "next_cursor": None})  # fmt: skip
 def list_contracts(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     """合同名录 One's own contracts; the association sees all, without prices. `expiring_days`: those that end soon."""
@@ -48,8 +49,17 @@ def list_contracts(call: Call, query: dict[str, Any]) -> dict[str, Any]:
     return api.listed(found, query["limit"], "id", lambda each: schemas.contract_out(each, today))
 
 
-@blp.operation("contracts.draft", "POST", "", body=schemas.ContractIn, answer=_OBJECT, status=201, walk=False,
-               body_example=examples.CONTRACT_IN, example=examples.CONTRACT | {"state": "draft"})  # fmt: skip
+@blp.operation(
+    "contracts.draft",
+    "POST",
+    "",
+    body=schemas.ContractIn,
+    answer=schemas.ContractOut,
+    status=201,
+    walk=False,
+    body_example=examples.CONTRACT_IN,
+    example=examples.CONTRACT | {"state": "draft"},
+)
 def draft(call: Call, body: dict[str, Any]) -> Answer:
     """起草合同 Build a contract from the template in force; also an amendment or a renewal (`follows`, `kind`).
 
@@ -59,7 +69,7 @@ def draft(call: Call, body: dict[str, Any]) -> Answer:
     return Answer(_out(made), headers={"Location": f"/v1/contracts/{made.id}"})
 
 
-@blp.operation("contracts.get", "GET", "/<uuid:contract_id>", answer=_OBJECT, example=examples.DETAIL)
+@blp.operation("contracts.get", "GET", "/<uuid:contract_id>", answer=schemas.ContractWholeOut, example=examples.DETAIL)
 def get(call: Call, contract_id: uuid.UUID) -> dict[str, Any]:
     """一份合同 One contract: signatures, scans, openings, consents; no price."""
     found = queries.get_contract(call.session, contract_id)
@@ -78,8 +88,8 @@ def get(call: Call, contract_id: uuid.UUID) -> dict[str, Any]:
     }
 
 
-@blp.operation("contracts.content", "GET", "/<uuid:contract_id>/content", answer=_OBJECT,
-               example={"content_hash": examples.HASH, "content": {"v": 1}, "canonical": '{"v":1}'})  # fmt: skip
+@blp.operation("contracts.content", "GET", "/<uuid:contract_id>/content", answer=schemas.ContractContentOut,
+               example=examples.CONTRACT_CONTENT)  # fmt: skip
 def content(call: Call, contract_id: uuid.UUID) -> dict[str, Any]:
     """合同内容 The whole content with its prices: for the parties, and the association under a recorded complaint.
 
@@ -93,25 +103,44 @@ def content(call: Call, contract_id: uuid.UUID) -> dict[str, Any]:
     }
 
 
-@blp.operation("contracts.verdict", "GET", "/<uuid:contract_id>/verdict", query=schemas.VerdictIn, answer=_OBJECT,
-               example={"verdict": "above", "above": [examples.ABOVE], "informational": []})  # fmt: skip
+@blp.operation(
+    "contracts.verdict",
+    "GET",
+    "/<uuid:contract_id>/verdict",
+    query=schemas.VerdictIn,
+    answer=fee_schemas.VerdictOut,
+    example={"verdict": "above", "above": [examples.ABOVE], "informational": []},
+)
 def verdict(call: Call, contract_id: uuid.UUID, query: dict[str, Any]) -> dict[str, Any]:
     """上限结论 Within, above or unknown as of the signing day, by what was known then or at `known_at`."""
     found = queries.get_contract(call.session, contract_id)
-    return schemas.verdict_out(service.verdict(call.session, found, known_at=api.known_at(query)))
+    return fee_schemas.verdict_out(service.verdict(call.session, found, known_at=api.known_at(query)))
 
 
-@blp.operation("contracts.revise", "POST", "/<uuid:contract_id>/revision", body=schemas.RevisedIn, answer=_OBJECT,
-               walk=False, body_example={"terms": examples.TERMS},
-               example=examples.CONTRACT | {"state": "draft"})  # fmt: skip
+@blp.operation(
+    "contracts.revise",
+    "POST",
+    "/<uuid:contract_id>/revision",
+    body=schemas.RevisedIn,
+    answer=schemas.ContractOut,
+    walk=False,
+    body_example={"terms": examples.TERMS},
+    example=examples.CONTRACT | {"state": "draft"},
+)
 def revise(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """修改草稿 Other terms for one's own draft, until somebody has signed."""
     return _out(service.revise(call.session, contract_id, caller=call.caller, terms=schemas.terms_in(body["terms"])))
 
 
-@blp.operation("contracts.consent", "POST", "/<uuid:contract_id>/consents", body=schemas.ConsentIn, answer=_OBJECT,
-               body_example={"clause_id": "statements", "content_hash": examples.HASH},
-               example={"consents": ["statements"]})  # fmt: skip
+@blp.operation(
+    "contracts.consent",
+    "POST",
+    "/<uuid:contract_id>/consents",
+    body=schemas.ConsentIn,
+    answer=schemas.ConsentsOut,
+    body_example={"clause_id": "statements", "content_hash": examples.HASH},
+    example={"consents": ["statements"]},
+)
 def consent(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """同意偏离 Consent to one deviation of the other side's draft."""
     body["content_hash"] = bytes.fromhex(body["content_hash"])
@@ -119,8 +148,15 @@ def consent(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[st
     return {"consents": sorted(queries.consents(call.session, queries.get_contract(call.session, contract_id)))}
 
 
-@blp.operation("contracts.sign", "POST", "/<uuid:contract_id>/signatures", body=schemas.SignatureIn, answer=_OBJECT,
-               body_example=examples.SIGNATURE, example=examples.CONTRACT)  # fmt: skip
+@blp.operation(
+    "contracts.sign",
+    "POST",
+    "/<uuid:contract_id>/signatures",
+    body=schemas.SignatureIn,
+    answer=schemas.ContractOut,
+    body_example=examples.SIGNATURE,
+    example=examples.CONTRACT,
+)
 def sign(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """签署 Sign the content hash: a detached JWS (typ gongxin-contract+jws) by a key registered for this client.
 
@@ -130,48 +166,75 @@ def sign(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[str, 
 
 
 @blp.operation("contracts.terminate", "POST", "/<uuid:contract_id>/termination", body=schemas.TerminationIn,
-               answer=_OBJECT, body_example={"on": examples.TODAY, "reason": "双方协商"},
+               answer=schemas.ContractOut, body_example={"on": examples.TODAY, "reason": "双方协商"},
                example=examples.CONTRACT | {"state": "terminated", "ended_on": examples.TODAY})  # fmt: skip
 def terminate(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """解除 End a contract after a day."""
     return _out(service.terminate(call.session, contract_id, caller=call.caller, **body))
 
 
-@blp.operation("contracts.withdraw", "POST", "/<uuid:contract_id>/withdrawal", answer=_OBJECT,
+@blp.operation("contracts.withdraw", "POST", "/<uuid:contract_id>/withdrawal", answer=schemas.ContractOut,
                example=examples.CONTRACT | {"state": "withdrawn"})  # fmt: skip
 def withdraw(call: Call, contract_id: uuid.UUID) -> dict[str, Any]:
     """撤回草稿 Take a draft off the table."""
     return _out(service.withdraw(call.session, contract_id, caller=call.caller))
 
 
-@blp.operation("contracts.scan", "POST", "/<uuid:contract_id>/scans", body=schemas.ScanIn, answer=_OBJECT, status=201,
-               body_example={"evidence_id": examples.ID},
-               example={"evidence_id": examples.ID, "sha256": examples.HASH})  # fmt: skip
+@blp.operation(
+    "contracts.scan",
+    "POST",
+    "/<uuid:contract_id>/scans",
+    body=schemas.ScanIn,
+    answer=schemas.ScanOut,
+    status=201,
+    body_example={"evidence_id": examples.ID},
+    example={"evidence_id": examples.ID, "sha256": examples.HASH},
+)
 def scan(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """关联纸质签署扫描件 Tie the fingerprint of a signed paper copy to the contract."""
     made = service.add_scan(call.session, contract_id, caller=call.caller, **body)
     return {"evidence_id": made.evidence_id, "sha256": made.sha256.hex()}
 
 
-@blp.operation("contracts.open", "POST", "/<uuid:contract_id>/openings", body=schemas.OpeningIn, answer=_OBJECT,
-               body_example={"complaint": "TS-2026-7", "officer": "WANG02"},
-               example={"complaint": "TS-2026-7", "opened_at": examples.NOW})  # fmt: skip
+@blp.operation(
+    "contracts.open",
+    "POST",
+    "/<uuid:contract_id>/openings",
+    body=schemas.OpeningIn,
+    answer=schemas.ContractOpeningOut,
+    body_example={"complaint": "TS-2026-7", "officer": "WANG02"},
+    example={"complaint": "TS-2026-7", "opened_at": examples.NOW},
+)
 def open_prices(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """凭投诉开启价格 Open the prices to the association under a complaint; the parties see it."""
     made = service.open_prices(call.session, contract_id, caller=call.caller, **body)
     return {"complaint": made.complaint, "opened_at": made.opened_at}
 
 
-@blp.operation("contracts.name_cases", "POST", "/<uuid:contract_id>/cases", body=schemas.CasesIn, answer=_OBJECT,
-               body_example={"case_ids": [examples.ID]}, example={"named": 1})  # fmt: skip
+@blp.operation(
+    "contracts.name_cases",
+    "POST",
+    "/<uuid:contract_id>/cases",
+    body=schemas.CasesIn,
+    answer=schemas.NamedOut,
+    body_example={"case_ids": [examples.ID]},
+    example={"named": 1},
+)
 def name_cases(call: Call, contract_id: uuid.UUID, body: dict[str, Any]) -> dict[str, Any]:
     """案件指明合同 Say under which contract cases are worked."""
     return {"named": service.name_cases(call.session, contract_id, caller=call.caller, **body)}
 
 
-@blp.operation("contracts.set_policy", "POST", "/placement-policy", body=schemas.PolicyIn, answer=_OBJECT, status=201,
-               body_example={"policy": "warn", "effective_from": examples.TODAY},
-               example={"policy": "warn", "effective_from": examples.TODAY})  # fmt: skip
+@blp.operation(
+    "contracts.set_policy",
+    "POST",
+    "/placement-policy",
+    body=schemas.PolicyIn,
+    answer=schemas.PlacementPolicyOut,
+    status=201,
+    body_example={"policy": "warn", "effective_from": examples.TODAY},
+    example={"policy": "warn", "effective_from": examples.TODAY},
+)
 def set_policy(call: Call, body: dict[str, Any]) -> dict[str, Any]:
     """委托政策 What a placement without a live contract meets from a day on: off, warn or refuse."""
     made = service.set_policy(call.session, **body)

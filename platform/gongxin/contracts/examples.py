@@ -47,6 +47,8 @@ TEMPLATE: dict[str, Any] = {
     "effective_on": TODAY, "superseded_on": None, "changed_at": NOW, "content": CONTENT,
 }  # fmt: skip
 LISTED = {name: value for name, value in TEMPLATE.items() if name != "content"} | {"title": CONTENT["title"]}
+CLAUSE: dict[str, Any] = CONTENT["clauses"][0]
+CHANGE = {"clause_id": "conduct", "what": "same", "before": CLAUSE, "after": CLAUSE}
 COMMENT = {"comment_id": ID, "member_id": OTHER, "clause_id": "conduct", "said": "建议明确次数", "said_at": NOW}
 TERMS: dict[str, Any] = {
     "representatives": {"creditor": "林测", "agency": "王试"},
@@ -73,10 +75,52 @@ DETAIL: dict[str, Any] = {
     ],
     "scans": [{"evidence_id": ID, "member_id": ID, "sha256": HASH}], "openings": [], "consents": ["statements"],
 }  # fmt: skip
+CONTRACT_CONTENT: dict[str, Any] = {
+    "content_hash": HASH, "canonical": '{"v":1}',
+    "content": {
+        "v": 1, "number": CONTRACT["number"], "version": 1, "title": CONTENT["title"],
+        "template": {"template_id": ID, "code": "service", "version": 1, "content_hash": HASH},
+        "cover": {
+            "parties": {
+                "creditor": {"member_id": OTHER, "name_zh": "示范银行", "uscc": "91310000MA1FL0000X"},
+                "agency": {"member_id": ID, "name_zh": "示范催收有限公司", "uscc": "91310000MA1FL0001X"},
+            },
+            "term": {"begins_on": TODAY, "ends_on": "2027-11-23"},
+            **{name: TERMS[name] for name in (
+                "representatives", "scope", "fee_model", "jurisdiction", "bank", "contacts"
+            )},
+        },
+        "clauses": [CLAUSE], "deviations": [],
+    },
+}  # fmt: skip
+REDLINE: dict[str, Any] = {
+    "title": "HT7K4M2P9QWAC v1 → v2",
+    "parts": [
+        {"clause_id": "conduct", "number": "1", "title": "行为规范 Conduct", "what": "changed",
+         "paragraphs": [[{"op": "same", "text": "每日不超过"}, {"op": "del", "text": "5"}, {"op": "ins", "text": "3"}]]}
+    ],
+}  # fmt: skip
+COMPARED: dict[str, Any] = {
+    "content_hash": HASH, "format": "docx", "same": False, "locked_changed": True, "count": 1,
+    "differences": [
+        {"clause_id": "conduct", "number": "1", "locked": True, "language": "zh", "what": "changed",
+         "expected": "每日不超过3次。", "found": "每日不超过5次。"}
+    ],
+}  # fmt: skip
+CHECKED: dict[str, Any] = {
+    "content_hash": HASH, "members": 2, "signed_on": TODAY,
+    "leaves": [{"leaf_id": ID, "leaf_index": 5}, {"leaf_id": OTHER, "leaf_index": 6}],
+}  # fmt: skip
 RECOVERY_IN = {
     "contract_id": ID, "reference": "R-2026-1", "received_on": TODAY, "age": "M3", "parts": {"principal": 150000},
 }  # fmt: skip
+LINE_PROBLEM: dict[str, Any] = {
+    "code": "reference_taken", "title": "该编号已用于另一笔回款",
+    "title_en": "The reference was used for another recovery", "pointer": "/reference",
+}  # fmt: skip
+PARTS = {"principal": 150000, "interest": 0, "penalty": 0, "fees": 0, "legal_costs": 0}
 RECOVERY: dict[str, Any] = RECOVERY_IN | {
+    "parts": PARTS,
     "recovery_id": ID, "case_id": None, "round": 1, "amount_fen": 150000, "state": "confirmed", "bank_line": None,
     "dispute_reason": None, "base_fen": 150000, "fee_fen": 15000, "cap_bp": 3000, "commission_fen": 15000,
     "confirmed_at": NOW,
@@ -88,7 +132,7 @@ RECOVERY: dict[str, Any] = RECOVERY_IN | {
 REVERSAL = {"reversal_id": ID, "recovery_id": ID, "amount_fen": 50000, "reversed_on": TODAY, "clawback_fen": 5000}
 STATEMENT: dict[str, Any] = {
     "statement_id": ID, "contract_id": ID, "month": "2026-11", "state": "agreed", "total_fen": 15000,
-    "agreed_fen": 15000, "leaf_id": ID, "levy_base_id": ID, "made_at": NOW,
+    "agreed_fen": 15000, "carried_fen": 0, "leaf_id": ID, "levy_base_id": ID, "made_at": NOW,
     "lines": [
         {"position": 1, "reference": "R-2026-1", "recovery_id": ID, "received_on": TODAY, "age": "M3",
          "kind": "commission", "base_fen": 150000, "amount_fen": 15000, "state": "agreed", "reason": None}

@@ -54,6 +54,7 @@ class Contract(Base):
         Index("ix_contracts_creditor_id_agency_id", "creditor_id", "agency_id"),
         Index("ix_contracts_agency_id", "agency_id"),
         Index("ix_contracts_ends_on", "ends_on", postgresql_where=text("state = 'signed'")),
+        Index("ix_contracts_content_hash", "content_hash", postgresql_where=text("signed_at is not null")),
     )
     id: Mapped[uuid.UUID] = mapped_column(Uuid)
     number: Mapped[str] = mapped_column(Text)

@@ -1,5 +1,6 @@
 """contracts, recoveries, statements."""
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 @click.group("contracts")
 def contracts() -> None:
-    """合同：名录、内容、起草、签署 Contracts: list, content, draft, sign."""
+    """合同：名录、内容、起草、签署、文件、对照、比对 Contracts: draft, sign, documents, redlines, comparison."""
 
 
 @command("list")
@@ -68,6 +69,66 @@ def sign(out: Output, contract_id: str, content_hash: str) -> None:
     out.show(found, [f"{found['number']}  {found['state']}  {found['content_hash']}"])
 
 
+def _document(out: Output, contract_id: str, form: str, to: Path | None) -> None:
+    with out.registry() as registry:
+        made = registry.contract_document(contract_id, form)
+    _write(out, to or Path(f"{contract_id}.{form}"), made)
+
+
+def _write(out: Output, to: Path, made: bytes) -> None:
+    to.write_bytes(made)
+    digest = hashlib.sha256(made).hexdigest()
+    out.show({"file": str(to), "size": len(made), "sha256": digest}, [f"{to}  {len(made):,}  sha256 {digest}"])
+
+
+TO = click.option("--to", type=click.Path(dir_okay=False, path_type=Path), help="写到何处 Where to.")
+
+
+@command("pdf")
+@click.argument("contract_id")
+@TO
+def pdf(out: Output, contract_id: str, to: Path | None) -> None:
+    """合同 PDF The contract as PDF/A."""
+    _document(out, contract_id, "pdf", to)
+
+
+@command("docx")
+@click.argument("contract_id")
+@TO
+def docx(out: Output, contract_id: str, to: Path | None) -> None:
+    """合同 DOCX The contract as DOCX."""
+    _document(out, contract_id, "docx", to)
+
+
+@command("redline")
+@click.argument("contract_id")
+@click.option("--before", help="另一版本的编号 Another version than the one it follows.")
+@click.option("--pdf", "as_pdf", is_flag=True, help="PDF 而非网页 PDF and no page.")
+@TO
+def redline(out: Output, contract_id: str, before: str | None, as_pdf: bool, to: Path | None) -> None:
+    """与前一版本的修订对照 What it changes in the version before."""
+    form = "pdf" if as_pdf else "html"
+    with out.registry() as registry:
+        made = registry.contract_redline(contract_id, form, before=before)
+    _write(out, to or Path(f"{contract_id}-redline.{form}"), made)
+
+
+@command("compare")
+@click.argument("contract_id")
+@FILE
+def compare(out: Output, contract_id: str, file: Path) -> int:
+    """与锁定文本比对 Compare a DOCX or PDF with the words on record; 1 where they differ."""
+    with out.registry() as registry:
+        found = registry.compare_contract(contract_id, file.read_bytes())
+    lines = [
+        f"{each['number'] or ''} {each['clause_id']} {each['what']}{' !' if each['locked'] else ''}\n"
+        f"  - {each['expected']}\n  + {each['found']}"
+        for each in found["differences"]
+    ]
+    out.show(found, [*lines, "相同 The same" if found["same"] else f"差异 Differences: {found['count']}"])
+    return 0 if found["same"] else 1
+
+
 @click.group("recoveries")
 def recoveries() -> None:
     """回款：名录、报告、确认 Recoveries: list, report, confirm."""
@@ -91,6 +152,27 @@ def report(out: Output, file: Path) -> None:
     with out.registry() as registry:
         found = registry.report_recovery(body)
     out.show(found, [f"{found['reference']}  {found['state']}  {found['recovery_id']}"])
+
+
+@command("report-many")
+@FILE
+def report_many(out: Output, file: Path) -> int:
+    """以 NDJSON 文件批量报告 Report from a file of one JSON object a line; 1 where a line was refused."""
+    bodies = []
+    for line in file.read_bytes().splitlines():
+        try:
+            value = json.loads(line)
+        except ValueError as fault:
+            raise BadInput("bad_json", "每行应为 JSON 对象", "Each line must be a JSON object") from fault
+        if not isinstance(value, dict):
+            raise BadInput("bad_json", "每行应为 JSON 对象", "Each line must be a JSON object")
+        bodies.append(value)
+    with out.registry() as registry:
+        found = registry.report_recoveries(bodies)
+    lines = [f"{each['line']:>6}  {each['status']}  {each.get('reference', '')}"
+             f"{each['problem']['title'] if 'problem' in each else ''}" for each in found]  # fmt: skip
+    out.show({"lines": found}, lines)
+    return 1 if any(each["status"] == "refused" for each in found) else 0
 
 
 @command("confirm")
@@ -168,9 +250,10 @@ def _show(out: Output, found: dict[str, Any]) -> None:
 
 
 for _group, _commands in (
-    (contracts, (list_contracts, content, draft, sign)), (recoveries, (list_recoveries, report, confirm)),
+    (contracts, (list_contracts, content, draft, sign, pdf, docx, redline, compare)),
+    (recoveries, (list_recoveries, report, report_many, confirm)),
     (statements, (list_statements, make, show, agree, dispute)),
-):  # fmt: skip
+):
     for _each in _commands:
         _group.add_command(_each)
 

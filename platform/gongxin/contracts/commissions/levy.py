@@ -19,11 +19,11 @@ def report_to(reporter: Callable[..., Any]) -> None:
 def report(
     session: Session, *, member_id: uuid.UUID, month: str, base_fen: int, source_id: uuid.UUID
 ) -> uuid.UUID | None:
-    """Tells the fund; the same source again supersedes. A month of claw-backs alone bears no levy."""
+    """Tells the fund; the same source again supersedes."""
     if not _reporters:
         return None
     told = _reporters[0](
-        session, member_id=member_id, month=month, base_fen=max(base_fen, 0), source=SOURCE, source_id=source_id
+        session, member_id=member_id, month=month, base_fen=base_fen, source=SOURCE, source_id=source_id
     )
     found: uuid.UUID = told.id
     return found

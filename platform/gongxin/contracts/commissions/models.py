@@ -115,7 +115,8 @@ class RecoveryReversal(Base):
 
 
 class Statement(Base):
-    """A month of one contract. `agreed_fen`: the sum of its agreed lines once every line is decided."""
+    """A month of one contract. `agreed_fen`: the sum of its agreed lines once every line is decided.
+    `carried_fen`: what months below zero have left to it."""
 
     __tablename__ = "commission_statements"
     __table_args__ = (
@@ -125,6 +126,7 @@ class Statement(Base):
         CheckConstraint("month ~ '^20[0-9]{2}-(0[1-9]|1[0-2])$'", name="month"),
         CheckConstraint("state in ('open', 'agreed', 'disputed')", name="state"),
         CheckConstraint("(state = 'open') = (agreed_fen is null)", name="agreed_fen"),
+        CheckConstraint("carried_fen <= 0", name="carried_fen"),
         Index("ix_commission_statements_creditor_id_id", "creditor_id", "id"),
         Index("ix_commission_statements_agency_id_id", "agency_id", "id"),
     )
@@ -136,6 +138,7 @@ class Statement(Base):
     state: Mapped[str] = mapped_column(Text)
     total_fen: Mapped[int] = mapped_column(BigInteger)
     agreed_fen: Mapped[int | None] = mapped_column(BigInteger)
+    carried_fen: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     leaf_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     levy_base_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     made_at: Mapped[datetime] = mapped_column(_MOMENT)

@@ -107,6 +107,17 @@ def find_statement(session: Session, contract_id: uuid.UUID, month: str) -> Stat
     ).first()
 
 
+def decided_statements(session: Session, contract_id: uuid.UUID) -> Sequence[Statement]:
+    """A contract's decided statements by month, held until the transaction ends."""
+    return session.scalars(
+        select(Statement)
+        .where(Statement.contract_id == contract_id, Statement.state != "open")
+        .order_by(Statement.month)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+
+
 def statements(session: Session, *, after: uuid.UUID | None, limit: int) -> Sequence[Statement]:
     found = select(Statement).order_by(Statement.id).limit(limit + 1)
     return session.scalars(found if after is None else found.where(Statement.id > after)).all()

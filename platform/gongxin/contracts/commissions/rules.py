@@ -107,6 +107,16 @@ def settled(lines: Iterable[tuple[str, int]]) -> tuple[str, int | None]:
     return "disputed" if "disputed" in states else "agreed", sum(fen for state, fen in found if state == "agreed")
 
 
+def carried(agreed: Iterable[int]) -> list[tuple[int, int]]:
+    """(what comes over from before, the levy's base) of each month in turn: a month below zero bears no levy and leaves
+    what it lacks to the next."""
+    found, before = [], 0
+    for fen in agreed:
+        found.append((before, max(fen + before, 0)))
+        before = min(fen + before, 0)
+    return found
+
+
 def to_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """RFC 4180, a header first. Values are numbers, codes and days; a text that a spreadsheet could take for a
     formula is quoted."""

@@ -3,6 +3,7 @@
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 
@@ -29,6 +30,22 @@ from .models import Recovery, RecoveryReversal, Statement, StatementLine
 # --- recoveries -----------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a recovery is priced by."""
+
+    contract: Contract
+    model: FeeModel
+    caps: list[int | None]
+
+
+def _ground(session: Session, contract: Contract) -> Ground:
+    if contract.signed_at is None:
+        raise Conflict("contract_not_signed", zh="合同未在有效状态", en="The contract is not in force")
+    model = model_of(contract_queries.get_content(session, contract.id))
+    return Ground(contract, model, _caps(session, contract, clock.now()))
+
+
 def report(
     session: Session,
     *,
@@ -42,14 +59,18 @@ def report(
     case_id: uuid.UUID | None = None,
     modifiers: Sequence[str] = (),
     stage: str | None = None,
+    known: dict[uuid.UUID, Ground] | None = None,
 ) -> tuple[Recovery, bool]:
     """(the recovery, whether it is new): an agency says what came in. The same reference with another content is
-    refused; a dispute or a confirmation is the creditor's."""
-    contract = contract_queries.get_contract(session, contract_id)
+    refused; a dispute or a confirmation is the creditor's. `known`: what this transaction has read already, where it
+    reports many."""
+    ground = known.get(contract_id) if known else None
+    contract = ground.contract if ground else contract_queries.get_contract(session, contract_id)
     if caller.member_id != contract.agency_id:
         raise Forbidden("only_the_agency", zh="由受托机构报告回款", en="The agency reports a recovery")
-    if contract.signed_at is None:
-        raise Conflict("contract_not_signed", zh="合同未在有效状态", en="The contract is not in force")
+    ground = ground or _ground(session, contract)
+    if known is not None:
+        known[contract_id] = ground
     last = contract.ends_on if contract.ended_on is None else min(contract.ends_on, contract.ended_on)
     rules.check_recovery(parts, received_on, contract.begins_on, last, clock.today_in_china())
     if case_id is not None and cases.get_case(session, case_id).creditor_id != contract.creditor_id:
@@ -63,7 +84,7 @@ def report(
     before = queries.find_reference(session, contract_id, reference)
     if before is not None:
         return _same(before, made), False
-    _price(session, contract, made, already=0)
+    _price(ground, made, already=0)
     session.add(made)
     session.flush()
     return made, True
@@ -91,8 +112,9 @@ def confirm(
     found = _held(session, recovery_id, caller)
     rules.check_confirm(found.state)
     contract = contract_queries.get_contract(session, found.contract_id)
+    ground = _ground(session, contract)
     already = queries.brought_before(session, found.contract_id, found.case_id)
-    priced, cap_bp = _price(session, contract, found, already)
+    priced, cap_bp = _price(ground, found, already)
     found.state, found.confirmed_at, found.bank_line = "confirmed", clock.now(), bank_line
     found.already_fen, found.cap_bp, found.base_fen = already, cap_bp, priced.base_fen
     found.fee_fen, found.commission_fen = priced.fee_fen, priced.commission_fen
@@ -106,10 +128,9 @@ def confirm(
     return found, priced
 
 
-def _price(session: Session, contract: Contract, found: Recovery, already: int) -> tuple[pricing.Priced, int | None]:
-    model = model_of(contract_queries.get_content(session, contract.id))
-    cap_bp = _caps(session, contract, clock.now())[found.age - 1]
-    return _priced(model, found, already, cap_bp), cap_bp
+def _price(ground: Ground, found: Recovery, already: int) -> tuple[pricing.Priced, int | None]:
+    cap_bp = ground.caps[found.age - 1]
+    return _priced(ground.model, found, already, cap_bp), cap_bp
 
 
 def _priced(model: FeeModel, found: Recovery, already: int, cap_bp: int | None) -> pricing.Priced:
@@ -241,11 +262,21 @@ def _settle(session: Session, caller: Caller, found: Statement, lines: Sequence[
         "statement_id": str(found.id),
     }  # fmt: skip
     transparency.append(session, kind="statement", record=record, leaf_id=leaf, owner=found.agency_id)
-    with as_registry(session, caller):
-        base = levy.report(session, member_id=found.agency_id, month=found.month, base_fen=agreed, source_id=found.id)
-    found.state, found.agreed_fen, found.decided_at = state, agreed, clock.now()
-    found.leaf_id, found.levy_base_id = leaf, base
+    found.state, found.agreed_fen, found.decided_at, found.leaf_id = state, agreed, clock.now(), leaf
     session.flush()
+    _tell_the_fund(session, caller, found)
+
+
+def _tell_the_fund(session: Session, caller: Caller, settled: Statement) -> None:
+    """The base of the month, and of the later ones where what it leaves to them has changed."""
+    months = queries.decided_statements(session, settled.contract_id)
+    for each, (before, base) in zip(months, rules.carried(each.agreed_fen or 0 for each in months), strict=True):
+        if each.id != settled.id and each.carried_fen == before:
+            continue
+        with as_registry(session, caller):
+            told = levy.report(session, member_id=each.agency_id, month=each.month, base_fen=base, source_id=each.id)
+        each.carried_fen, each.levy_base_id = before, told
+        session.flush()
 
 
 def line_record(line: StatementLine) -> dict[str, Any]:
