@@ -8,8 +8,8 @@ parallel workers are given too."""
 
 from alembic import op
 
-revision = "0044"
-down_revision = "0043"
+revision = "0047"
+down_revision = "0046"
 
 _SAFE = "security definer set search_path = pg_catalog, public, pg_temp"
 _FUNCTIONS = ("contract_signed(bytea)", "contracts_touched(integer, integer, text, date, date)")
