@@ -21,6 +21,7 @@ from gongxin.db import make_engine, transaction
 from gongxin.errors import GongxinError
 from gongxin.fund.ledger import queries, service, singly
 from gongxin.fund.ledger.rules import Draft
+from tests.conftest import DATA
 from tests.services.fund_world import Fund, open_fund
 from tests.services.test_fund_concurrency import faults, on
 
@@ -29,9 +30,12 @@ FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A durable server of its own, whose death troubles nobody."""
-    data = tmp_path_factory.mktemp("ledger")
+def home(worker_id: str) -> Iterator[Path]:
+    """A durable server of its own, whose death troubles nobody; not in pytest's folder, which each run of pytest closes
+    to the account that runs the server."""
+    data = DATA / f"ledger-{worker_id}"
+    shutil.rmtree(data, ignore_errors=True)
+    data.mkdir(parents=True)
     yield data
     embedded.stop(data)
     shutil.rmtree(data, ignore_errors=True)
