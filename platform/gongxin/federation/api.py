@@ -27,6 +27,7 @@ MAX_QUESTION_BYTES = 64 * 1024
     "GET",
     "/gongxin-registry",
     answer=schemas.DescriptionOut,
+    statuses=(404,),
     example={
         "payload": "eyJpc3N1ZXIiOiJodHRwczovL3IuZXhhbXBsZSJ9",
         "signatures": [{"protected": "e30", "signature": "c2ln"}],
@@ -44,6 +45,7 @@ def describe(call: Call) -> Answer:
     "POST",
     "/status",
     raw_body="application/json",
+    raw_schema=schemas.PeerQuestionIn,
     answer=schemas.PeerStatusOut,
     statuses=(401,),
     body_example={},

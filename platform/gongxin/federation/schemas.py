@@ -17,6 +17,10 @@ class DescriptionOut(Schema):
     signatures = fields.List(fields.Nested(SignatureOut), required=True, validate=validate.Length(1, 8))
 
 
+class PeerQuestionIn(Schema):
+    """Nothing yet: the question is who asks, which its signature says."""
+
+
 class PeerStatusOut(Schema):
     as_of = fields.String(required=True, validate=validate.Length(1, 40))
     checkpoint = fields.String(required=True, allow_none=True, validate=validate.Length(1, 4096))

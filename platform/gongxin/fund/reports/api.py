@@ -40,7 +40,7 @@ def publish(call: Call, body: dict[str, Any]) -> Answer:
 
 
 @blp.operation(
-    "reports.preview", "GET", "/figures", query=schemas.QuarterQuery, answer=schemas.FiguresOut,
+    "reports.preview", "GET", "/figures", query=schemas.QuarterQuery, answer=schemas.FiguresOut, statuses=(409,),
     example=examples.FIGURES,
 )  # fmt: skip
 def preview(call: Call, query: dict[str, Any]) -> dict[str, Any]:
