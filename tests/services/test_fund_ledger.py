@@ -1,19 +1,19 @@
 """The ledger through its verbs, as the web role."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import jwt
 import pytest
-from flask import Flask
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from gongxin import clock
 from gongxin.access import service as access
+from gongxin.app import create_app
 from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.errors import Conflict, GongxinError, Invalid
@@ -25,6 +25,7 @@ from gongxin.transparency.queries import find_waiting
 from gongxin.web.runtime import Runtime
 from gongxin_wire import commitments
 from tests.services.fund_world import Fund, open_fund, unique
+from tests.services.log_world import OwnLog, own_log
 from tests.services.members_world import named
 
 
@@ -386,18 +387,32 @@ def test_nothing_is_posted_before_its_day_at_the_end_of_a_year_either(fund: Fund
 
 
 @pytest.fixture
-def runtime(app: Flask, engine: Engine, config: Config) -> Runtime:
-    with transaction(engine) as session:
-        access.ensure_registry_keys(session, config)
-    found: Runtime = app.extensions["gongxin"]
+def books(server: str, config: Config) -> Iterator[OwnLog]:
+    """A database of their own, since a period closes only when nobody's entry in it is undecided."""
+    with own_log(server, config) as made:
+        with transaction(made.engine) as session:
+            access.ensure_registry_keys(session, made.config)
+        yield made
+
+
+@pytest.fixture
+def runtime(books: OwnLog) -> Runtime:
+    found: Runtime = create_app(books.config, books.engine).extensions["gongxin"]
     return found
+
+
+@pytest.fixture
+def alone(books: OwnLog) -> Iterator[Fund]:
+    with transaction(books.engine) as session:
+        yield open_fund(session)
 
 
 def close(fund: Fund, runtime: Runtime) -> Period:
     return periods.close(fund.session, runtime, fund.period.number, actor=fund.wang)
 
 
-def test_a_closed_period_is_frozen_carried_forward_and_signed(fund: Fund, runtime: Runtime) -> None:
+def test_a_closed_period_is_frozen_carried_forward_and_signed(alone: Fund, runtime: Runtime) -> None:
+    fund = alone
     fund.posted(500)
     fund.posted(120, "relief", "cash")
     draft, _ = service.draft(fund.session, actor=fund.lin, new=fund.new())
@@ -428,7 +443,8 @@ def test_a_closed_period_is_frozen_carried_forward_and_signed(fund: Fund, runtim
     assert (record["period"], record["content"]) == (period.number, period.content_hash.hex())
 
 
-def test_a_period_with_undecided_entries_is_not_closed(fund: Fund, runtime: Runtime) -> None:
+def test_a_period_with_undecided_entries_is_not_closed(alone: Fund, runtime: Runtime) -> None:
+    fund = alone
     entry = fund.submitted()
     periods.open_period(fund.session, last_day=fund.period.last_day + timedelta(days=30))
     with pytest.raises(Conflict, match="entries_undecided") as caught:
@@ -436,7 +452,8 @@ def test_a_period_with_undecided_entries_is_not_closed(fund: Fund, runtime: Runt
     assert str(entry.id) in caught.value.extra["entries"]
 
 
-def test_a_period_closes_after_the_one_before_and_before_the_next_is_needed(fund: Fund, runtime: Runtime) -> None:
+def test_a_period_closes_after_the_one_before_and_before_the_next_is_needed(alone: Fund, runtime: Runtime) -> None:
+    fund = alone
     assert constraint_of(fund, lambda: close(fund, runtime)) == "fund_periods_next"
     following = periods.open_period(fund.session, last_day=fund.period.last_day + timedelta(days=30))
     periods.open_period(fund.session, last_day=following.last_day + timedelta(days=30))

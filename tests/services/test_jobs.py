@@ -79,7 +79,10 @@ def test_a_worker_that_lost_its_lease_lets_another_lead(crew: Crew, owner_engine
     crew.hire(Job("any", 0.05, lambda *_: started.set() or 0))
     until(started)
     with engine.connect() as connection:
-        held = text("select pid from pg_locks where locktype = 'advisory' and objid = 7203492 and granted")
+        held = text(
+            "select pid from pg_locks where locktype = 'advisory' and objid = 7203492 and granted"
+            " and database = (select oid from pg_database where datname = current_database())"
+        )
         pid = connection.execute(held).scalar_one()
         connection.execute(text("select pg_terminate_backend(:pid)"), {"pid": pid})
     started.clear()

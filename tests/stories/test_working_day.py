@@ -18,7 +18,7 @@ from tests.stories.houses import ROOT, data_folder, environment, free_port, hous
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("story_day")]
 CASES = "120"
-STEPS = 73
+STEPS = 85
 
 
 def play(folder: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -93,8 +93,6 @@ def erase(session: Session, leaf_id: uuid.UUID, *, ground: str, because: str = r
 
 
 def _erase(session: Session, leaf_id: uuid.UUID, ground: str, because: str) -> Promise:
-    for forget in FOLLOWERS:
-        forget(session, leaf_id)
     promise_id, salt, now = ids.new_id(), os.urandom(commitments.SALT_BYTES), clock.now()
     record = canonical({"because": because, "erased_at": moment(now), "ground": ground, "leaf_id": str(leaf_id)})
     queries.erase(
@@ -107,6 +105,8 @@ def _erase(session: Session, leaf_id: uuid.UUID, ground: str, because: str) -> P
         ground=ground,
         at=now,
     )
+    for forget in FOLLOWERS:  # only once the database has let it be erased
+        forget(session, leaf_id)
     return Promise(promise_id, commitments.commit_bytes(salt, record))
 
 
