@@ -221,7 +221,6 @@ def _admit(door: Door) -> Response | None:
             fix_en="Your administrator can change your roles.",
         )
     if door.page.decides and request.method == "POST" and sessions.must_prove_again(door.kept):
-        g.keep_form = True
         return door.render("prove.html", again=True, next=door.safe_next())
     name_caller(door.session, door.member.id, door.member.kind)
     return None

@@ -117,9 +117,7 @@ def helpers() -> dict[str, Any]:
         "menu": menu,
         "named_member": named_member,
         "csrf": csrf,
-        "messages": lambda: (
-            get_flashed_messages(with_categories=True) if "new_flash" in g or _has_form_cookie() else []
-        ),
+        "messages": lambda: get_flashed_messages(with_categories=True) if _has_form_cookie() else [],
     }
 
 

@@ -17,6 +17,7 @@ from gongxin.contracts.fees.model import AGES
 from gongxin.contracts.standard import queries, rules, service
 from gongxin.errors import GongxinError, Invalid, NotFound
 from gongxin.members import queries as members
+from gongxin.web.paging import id_after
 
 from .. import languages, reading
 from ..face import Door, as_registry, page
@@ -94,7 +95,7 @@ def _shown(found: Any) -> str:
 def _listing(door: Door) -> Listing:
     def fetch(_values: dict[str, str], after: list[str] | None, limit: int) -> Any:
         try:
-            place = UUID(after[0]) if after else None
+            place = id_after(after)
         except ValueError as fault:
             raise Invalid(
                 "bad_cursor", zh="分页游标无效", en="The cursor is not one of ours", pointer="/cursor"

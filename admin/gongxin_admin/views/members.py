@@ -11,6 +11,7 @@ from gongxin.access import queries as access
 from gongxin.errors import GongxinError
 from gongxin.members import queries, rules, service
 from gongxin.web.pages import KINDS
+from gongxin.web.paging import id_after
 
 from .. import languages
 from ..face import Door, page
@@ -60,7 +61,7 @@ def _listing(door: Door) -> Listing:
     def fetch(values: dict[str, str], after: list[str] | None, limit: int) -> Any:
         return queries.directory(
             door.session, kind=values["kind"] or None, words=values["q"], state=values["state"] or None,
-            after=UUID(after[0]) if after else None, limit=limit,
+            after=id_after(after), limit=limit,
         )  # fmt: skip
 
     return Listing(

@@ -2,6 +2,7 @@
 verified under the key that was pinned (RFC 7515, general JSON serialisation)."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
 from importlib.metadata import version
 from typing import Any
@@ -74,8 +75,9 @@ def public_jwk(key: registry_keys.SigningKey) -> dict[str, str]:
     return {**jose.export_jwk(key.private_key.public_key()), "kid": key.kid}
 
 
-def thumbprint(jwk: dict[str, str]) -> str:
-    return jose.thumbprint({name: jwk[name] for name in ("kty", "crv", "x")})
+def key_of(jwk: Mapping[str, str]) -> tuple[jose.Key, dict[str, str]]:
+    """A federation key as it stands in descriptions, `kid` beside it, read. Raises Invalid."""
+    return jose.import_jwk({name: value for name, value in jwk.items() if name != "kid"})
 
 
 def fingerprint(kid: str) -> str:
@@ -110,7 +112,7 @@ def _as_jwk(pinned: str, by_kid: dict[str, Any]) -> dict[str, str]:
 
 def _holds(jwk: dict[str, str], signature: Any, payload: str) -> bool:
     try:
-        key, members = jose.import_jwk({name: value for name, value in jwk.items() if name != "kid"})
+        key, members = key_of(jwk)
         signed = f"{signature['protected']}.{payload}".encode()
         return jose.thumbprint(members) == jwk["kid"] and jose.verify(
             key, jose.EDDSA, signed, unb64u(signature["signature"])

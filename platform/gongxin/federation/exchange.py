@@ -9,7 +9,7 @@ import httpx
 from sqlalchemy.orm import Session
 
 from gongxin import clock, ids
-from gongxin.access import jose, registry_keys
+from gongxin.access import registry_keys
 from gongxin.config import Config
 from gongxin.errors import Conflict, Unavailable
 from gongxin_wire.canonical import canonical
@@ -36,7 +36,7 @@ def call(
     messages.sign_question(question, raw, kid=key.kid, private_key=key.private_key, nonce=nonce, now=clock.now())
     status, headers, answer = (transport or send)(question, raw)
     reply = Reply(status, question, messages.kept(headers))
-    public, _ = jose.import_jwk({name: value for name, value in peer.public_jwk.items() if name != "kid"})
+    public, _ = descriptions.key_of(peer.public_jwk)
     messages.verify_reply(reply, answer, kid=peer.kid, public_key=public.public)
     _keep(session, peer, "asked", operation, nonce, (raw, question.headers), (status, answer, reply.headers))
     if status != 200:
@@ -59,7 +59,7 @@ def hear(
     peer = queries.peer_of_key(session, messages.key_id_of(headers))
     if peer is None:
         raise messages.refused()
-    public, _ = jose.import_jwk({name: value for name, value in peer.public_jwk.items() if name != "kid"})
+    public, _ = descriptions.key_of(peer.public_jwk)
     question = Question("POST", address, messages.kept(headers))
     nonce = messages.verify_question(question, raw, kid=peer.kid, public_key=public.public)
     body = canonical(answer(peer))

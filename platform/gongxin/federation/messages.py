@@ -20,10 +20,11 @@ from http_message_signatures import (
 
 from gongxin.errors import Unauthenticated
 
+from . import rules
+
 LABEL = "gongxin"
 QUESTION_TAG, ANSWER_TAG = "gongxin-federation", "gongxin-federation-answer"
 LIFE = timedelta(seconds=60)
-MAX_SKEW = timedelta(seconds=60)
 _QUESTION = ("@method", "@target-uri", "content-digest")
 _ANSWER = ("@status", "content-digest", '"signature";req;key="gongxin"')
 KEPT = ("Content-Digest", "Signature-Input", "Signature")
@@ -98,7 +99,7 @@ def refused() -> Unauthenticated:
 
 
 class _Verifier(HTTPMessageVerifier):
-    max_clock_skew = MAX_SKEW
+    max_clock_skew = rules.MAX_SKEW
 
 
 def _signer(kid: str, private_key: Any) -> HTTPMessageSigner:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from gongxin.errors import Invalid
 from gongxin.fund.ledger.rules import Actor
 from gongxin.members import queries as members
+from gongxin.web.paging import id_after
 
 from ... import languages
 from ...face import Door
@@ -88,7 +89,7 @@ def house(door: Door, member_id: UUID | None) -> Any:
 def key(after: list[str] | None) -> UUID | None:
     """The identifier a list goes on from."""
     try:
-        return UUID(after[0]) if after else None
+        return id_after(after)
     except ValueError as fault:
         raise Invalid("bad_cursor", zh="分页游标无效", en="The cursor is not one of ours", pointer="/cursor") from fault
 

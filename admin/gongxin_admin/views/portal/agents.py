@@ -15,6 +15,7 @@ from gongxin import clock
 from gongxin.access import service as access
 from gongxin.agents import badges, checks, identities, queries, queries_badges, questions, rules
 from gongxin.errors import GongxinError, Invalid, bad_field
+from gongxin.web.paging import id_after
 
 from ... import languages
 from ...face import Door, page
@@ -187,7 +188,7 @@ def _listing(door: Door) -> Listing:
         until = clock.today_in_china() + timedelta(days=SOON_DAYS) if values["ends"] else None
         return queries.roll(
             door.session, agency_id=door.house.id, state=values["state"] or None, until=until,
-            after=UUID(after[0]) if after else None, limit=limit,
+            after=id_after(after), limit=limit,
         )  # fmt: skip
 
     today = clock.today_in_china()

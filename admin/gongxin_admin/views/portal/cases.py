@@ -13,6 +13,7 @@ from gongxin.cases.service.asserting import Assertion
 from gongxin.cases.vocabulary import EVENT_AXES, PLACEMENTS
 from gongxin.errors import GongxinError, Invalid
 from gongxin.pii import refuse_pii
+from gongxin.web.paging import id_after
 
 from ... import languages
 from ...face import Door, page
@@ -66,7 +67,7 @@ def _listing(door: Door) -> Listing:
         for name in ("stopped", "closed"):
             if values[name]:
                 wanted[name] = values[name] == "yes"
-        key = UUID(after[0]) if after else None
+        key = id_after(after)
         return service.list_cases(door.session, caller=door.caller, filters=wanted, after=key, limit=limit)
 
     yes_no = [("yes", _("有")), ("no", _("无"))]

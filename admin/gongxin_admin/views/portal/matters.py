@@ -14,6 +14,7 @@ from gongxin.blacklist import pack, queries, records, rules, schemas, service
 from gongxin.errors import Forbidden, GongxinError, NotFound
 from gongxin.members import queries as members
 from gongxin.web.blueprint import load
+from gongxin.web.paging import id_after
 
 from ... import languages
 from ...face import Door, page
@@ -96,7 +97,7 @@ def _waiting(door: Door) -> Iterator[Work]:
 def _listing(door: Door) -> Listing:
     def fetch(values: dict[str, str], after: list[str] | None, limit: int) -> Any:
         side = {"ours": {"against": door.house.id}, "reported": {"reporter_id": door.house.id}}.get(values["side"], {})
-        key = UUID(after[0]) if after else None
+        key = id_after(after)
         return queries.matters(door.session, after=key, limit=limit, state=values["state"] or None, **side)
 
     return Listing(

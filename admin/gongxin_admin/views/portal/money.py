@@ -18,6 +18,7 @@ from gongxin.fund.claims import queries as claims
 from gongxin.fund.income import answering
 from gongxin.fund.income import queries as income
 from gongxin.pii import refuse_pii
+from gongxin.web.paging import id_after
 
 from ... import curves, languages
 from ...face import Door, page
@@ -125,7 +126,7 @@ def _contracts(door: Door) -> Listing:
     def fetch(values: dict[str, str], after: list[str] | None, limit: int) -> Any:
         return queries.contracts(
             door.session, today=today, expiring_days=60 if values["ends"] else None,
-            after=UUID(after[0]) if after else None, limit=limit,
+            after=id_after(after), limit=limit,
         )  # fmt: skip
 
     return Listing(
@@ -219,7 +220,7 @@ def _tiers(model: FeeModel | None) -> list[list[Any]]:
 
 def _statements(door: Door) -> Listing:
     def fetch(_values: dict[str, str], after: list[str] | None, limit: int) -> Any:
-        return commissions.statements(door.session, after=UUID(after[0]) if after else None, limit=limit)
+        return commissions.statements(door.session, after=id_after(after), limit=limit)
 
     return Listing(
         name="statements",
@@ -305,9 +306,7 @@ def _decided() -> list[tuple[int, str, str | None]]:
 
 def _charges(door: Door) -> Listing:
     def fetch(_values: dict[str, str], after: list[str] | None, limit: int) -> Any:
-        return income.charges(
-            door.session, member_id=door.house.id, after=UUID(after[0]) if after else None, limit=limit
-        )
+        return income.charges(door.session, member_id=door.house.id, after=id_after(after), limit=limit)
 
     return Listing(
         name="charges",
@@ -363,7 +362,7 @@ def _charge(door: Door, found: Any, error: GongxinError | None = None, said: str
 
 def _claims(door: Door) -> Listing:
     def fetch(_values: dict[str, str], after: list[str] | None, limit: int) -> Any:
-        return claims.claims(door.session, state=None, fund=None, after=UUID(after[0]) if after else None, limit=limit)
+        return claims.claims(door.session, state=None, fund=None, after=id_after(after), limit=limit)
 
     return Listing(
         name="claims",
