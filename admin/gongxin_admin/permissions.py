@@ -26,6 +26,7 @@ CREDITORS = frozenset({"bank"})
 AGENCIES = frozenset({"agency"})
 PARTIES = frozenset({"bank", "agency"})
 CASE_SIDES = frozenset({"bank", "agency", "mediator"})
+CLAIMANTS = frozenset({"mediator", "agency", "court"})
 ASKERS = frozenset({"bank", "agency", "court", "mediator"})
 
 
@@ -141,6 +142,9 @@ PAGES: dict[str, Page] = {
         Page("portal.charges", "互助金账单", "The fund's charges", HOUSE),
         Page("portal.charge_object", "账单与异议", "Charge and objection", HOUSE),
         Page("portal.claims", "互助金申请", "Claims on the fund", HOUSE),
+        Page("portal.claim", "互助金申请", "Claim on the fund", HOUSE),
+        Page("portal.claim_file", "提交申请", "File a claim", WORKERS, kinds=CLAIMANTS),
+        Page("portal.claim_act", "申诉或撤回", "Appeal or withdraw", WORKERS, decides=True, kinds=CLAIMANTS),
         Page("portal.credentials", "凭证与经办记录", "Credentials and who did what", MANAGERS),
         Page("portal.import_lines", "登记各行", "Register the lines", WORKERS, kinds=CREDITORS),
         Page("admin.log", "透明日志", "Transparency log", READERS),

@@ -2,9 +2,9 @@
 
 from flask import Flask
 
-from . import agents, asking, cases, house, importing, matters, money, subjects
+from . import agents, asking, cases, claims, house, importing, matters, money, subjects
 
-SECTIONS = (subjects, asking, cases, importing, agents, matters, money, house)
+SECTIONS = (subjects, asking, cases, importing, agents, matters, money, claims, house)
 
 
 def register(app: Flask) -> None:

@@ -24,7 +24,8 @@ from ... import curves, languages
 from ...face import Door, page
 from ...formats import day, moment, percent, yuan
 from ...listing import Column, Filter, Listing, show
-from ...permissions import WORKERS
+from ...permissions import PAGES, WORKERS
+from . import calculation
 from .common import act, name_of
 
 STATES = {
@@ -104,8 +105,8 @@ def register(app: Flask) -> None:
             return _charge(door, found)
         said = request.form.get("said", "").replace("\r\n", "\n").strip()
         with door.attempting() as tried:
-            if not 1 <= len(said) <= 1000:
-                raise bad_field("/said", "请写明理由，至多 1000 字", "Give the reason, at most 1,000 characters")
+            if not 1 <= len(said) <= answering.MAX_SAID:
+                raise bad_field("/said", "请写明理由，至多 500 字", "Give the reason, at most 500 characters")
             answering.object_to(door.session, charge_id, member_id=door.house.id, said=said)
         if tried.error is not None:
             return _charge(door, found, tried.error, said)
@@ -114,7 +115,8 @@ def register(app: Flask) -> None:
 
     @page(app, "portal.claims", "/claims")
     def own_claims(door: Door) -> Response:
-        return show(door, _claims(door))
+        may = PAGES["portal.claim_file"].opens_for(door.me.roles, door.house.kind)
+        return show(door, _claims(door), "portal/claims.html", may=may)
 
 
 # --- contracts ------------------------------------------------------------------------------------------------------
@@ -355,7 +357,7 @@ def _charge(door: Door, found: Any, error: GongxinError | None = None, said: str
         + [{"what": _("异议与答复"), "who": "", "why": o.said, "at": o.said_at, "leaf": o.id} for o in objections],
     }
     return door.render(
-        "portal/charge.html", error=error, object=object_, charge_id=found.id, said=said,
+        "portal/charge.html", error=error, object=object_, charge_id=found.id, said=said, sum=calculation.of(found),
         may=not WORKERS.isdisjoint(door.me.roles),
     )  # fmt: skip
 
@@ -367,7 +369,7 @@ def _claims(door: Door) -> Listing:
     return Listing(
         name="claims",
         title=_("互助金申请"),
-        rule=_("本机构提交或受邀复核的申请。提交与付款账户涉及证件，用 gongxin-member fund 或接口办理。"),
+        rule=_("本机构提交或受邀复核的申请。退回的可在期限内申诉。"),
         columns=[
             Column(_("编号"), lambda c: c.number),
             Column(_("基金"), lambda c: languages.both(*FUNDS[c.fund]) if c.fund in FUNDS else c.fund),
@@ -378,6 +380,7 @@ def _claims(door: Door) -> Listing:
         ],
         fetch=fetch,
         key=lambda c: [str(c.id)],
+        address=lambda c: url_for("portal.claim", claim_id=c.id),
         empty=_("没有申请。"),
     )
 
