@@ -11,10 +11,12 @@ import pytest
 from sqlalchemy import Engine
 
 from gongxin.config import Config
+from gongxin.db import transaction
 from gongxin.fund.claims import paying
 from gongxin.fund.claims.models import Claim
 from gongxin.fund.income import rules
 from gongxin.members import queries as members
+from gongxin.subjects import service as subjects
 from gongxin.web.caller import Caller
 from gongxin_admin.formats import yuan
 from gongxin_admin.views.portal import calculation
@@ -29,6 +31,8 @@ NEW = "/portal/claims/new"
 
 @pytest.fixture
 def fund(town: Town, engine: Engine, owner_engine: Engine, config: Config) -> Iterator[Treasury]:
+    with transaction(engine) as session:
+        subjects.ensure_epochs(session, config)
     with treasury(town, engine, owner_engine, config) as found:
         yield found
 
@@ -87,9 +91,9 @@ def test_relief_is_filed_by_a_mediator_and_the_account_is_never_shown(fund: Trea
     ],
 )
 def test_what_is_wrong_is_told_at_its_field_and_the_rest_is_kept(
-    town: Town, change: dict[str, str], field: str
+    fund: Treasury, change: dict[str, str], field: str
 ) -> None:  # fmt: skip
-    clerk = town.browser("portal", town.person(town.house("mediator"), "clerk"))
+    clerk = fund.town.browser("portal", fund.town.person(fund.town.house("mediator"), "clerk"))
     refused = clerk.post(NEW, typed(**change))
     assert 400 <= refused.status_code < 500
     assert f'href="#f-{field}"' in refused.text

@@ -160,7 +160,6 @@ def _lines(found: Any) -> list[list[Any]]:
 
 
 def _object(door: Door, found: Any) -> dict[str, Any]:
-    code = Markup("<code>{}</code>")
     return {
         "title": f"{wording.of(wording.CAUSES, found.cause)} · {yuan(found.asked_fen)}",
         "rule": _("当事人只以密钥在册；页上没有姓名、证件与账号。"),
@@ -168,22 +167,27 @@ def _object(door: Door, found: Any) -> dict[str, Any]:
         "back": url_for("portal.claims"),
         "back_name": _("互助金申请"),
         "state": (wording.of(wording.CLAIMS, found.state), wording.CLAIMS[found.state][2]),
-        "facts": [
-            (_("基金"), wording.of(wording.FUNDS, found.fund)),
-            (_("申请方"), name_of(door, found.filed_by)),
-            (_("经办"), found.filed_officer),
-            (_("申请额"), yuan(found.asked_fen)),
-            (_("核定额"), None if found.granted_fen is None else yuan(found.granted_fen)),
-            (_("救助期"), _("%(days)s 天", days=found.term_days)),
-            (_("收款人类别"), wording.of(wording.PAYEES, found.payee_kind)),
-            (_("复核机构"), name_of(door, found.reviewer_id) if found.reviewer_id else None),
-            (_("经济状况材料"), code.format(found.means_sha256.hex())),
-            (_("事由证据"), code.format(found.evidence_sha256.hex())),
-            (_("申诉截止"), day(found.appeal_by) if found.appeal_by else None),
-            (_("理由"), plain(found.reason) if found.reason else None),
-        ],
+        "facts": [pair for pair in _facts(door, found) if pair[1]],
         "steps": [
             {"what": wording.of(wording.CLAIMS, each.state), "who": each.officer, "why": each.reason, "at": each.at}
             for each in reversed(queries.steps(door.session, found.id))
         ],
-    }
+    }  # fmt: skip
+
+
+def _facts(door: Door, found: Any) -> list[tuple[str, Any]]:
+    code = Markup("<code>{}</code>")
+    return [
+        (_("基金"), wording.of(wording.FUNDS, found.fund)),
+        (_("申请方"), name_of(door, found.filed_by)),
+        (_("经办"), found.filed_officer),
+        (_("申请额"), yuan(found.asked_fen)),
+        (_("核定额"), None if found.granted_fen is None else yuan(found.granted_fen)),
+        (_("救助期"), _("%(days)s 天", days=found.term_days)),
+        (_("收款人类别"), wording.of(wording.PAYEES, found.payee_kind)),
+        (_("复核机构"), name_of(door, found.reviewer_id) if found.reviewer_id else None),
+        (_("经济状况材料"), code.format(found.means_sha256.hex())),
+        (_("事由证据"), code.format(found.evidence_sha256.hex())),
+        (_("申诉截止"), day(found.appeal_by) if found.appeal_by else None),
+        (_("理由"), plain(found.reason) if found.reason else None),
+    ]
