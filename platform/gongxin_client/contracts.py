@@ -130,6 +130,10 @@ class Contracts:
         """One statement, line by line."""
         return self._contract_get(f"/v1/statements/{quote(statement_id, safe='')}")
 
+    def statement_document(self, statement_id: str) -> bytes:
+        """The statement as PDF/A: each line with its steps, the sums, the leaf that proves it."""
+        return self._contract_bytes(f"/v1/statements/{quote(statement_id, safe='')}/document.pdf")
+
     def make_statement(self, contract_id: str, month: str) -> dict[str, Any]:
         """The agency states a month."""
         return self._contract_post("/v1/statements", {"contract_id": contract_id, "month": month}, key=True)

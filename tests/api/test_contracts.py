@@ -173,6 +173,11 @@ def _paid(house: House, office: Desk, contract_id: str) -> None:
     assert len(right(house, agency, "GET", f"{path}/chain")["signature_leaves"]) == 2
     csv = ask(house, bank, "GET", f"{path}/csv")
     assert (csv.mimetype, "R-1" in csv.text) == ("text/csv", True)
+    paper = ask(house, bank, "GET", f"{path}/document.pdf")
+    assert (paper.status_code, paper.mimetype, paper.data[:5]) == (200, "application/pdf", b"%PDF-")
+    assert ask(house, agency, "GET", f"{path}/document.pdf").data == paper.data
+    assert ask(house, office.association, "GET", f"{path}/document.pdf").status_code in (403, 404)
+    assert ask(house, None, "GET", f"{path}/document.pdf").status_code == 401
     body = {"models": {"half": fee_model(1_000)}, "first": DAY, "last": DAY}
     assert right(house, bank, "POST", "/v1/fee-simulations", body)["models"]["half"]["commission_fen"] == 10_000
 

@@ -150,6 +150,8 @@ def test_documents_are_fetched_as_they_are(registry: Registry, office: Office) -
     assert registry.contract_redline(ID, before=ID) == b"redline.html"
     assert office.sent[-1].url.params["before"] == ID
     assert registry.template_redline(ID, ID, "pdf") == b"redline.pdf"
+    assert registry.statement_document(ID) == b"document.pdf"
+    assert office.sent[-1].url.path == f"/v1/statements/{ID}/document.pdf"
 
 
 def test_a_file_is_sent_as_octets_and_a_check_needs_no_token(registry: Registry, office: Office) -> None:
@@ -178,6 +180,8 @@ def test_commands_write_documents_where_they_are_told(run: Run, tmp_path: Path) 
         assert done.exit_code == 0, done.output
         assert (tmp_path / name).read_bytes() == held
         assert hashlib.sha256(held).hexdigest() in done.output
+    assert run("statements", "pdf", ID, "--to", "s.pdf").exit_code == 0
+    assert (tmp_path / "s.pdf").read_bytes() == b"document.pdf"
 
 
 def test_a_comparison_that_finds_something_ends_with_1(run: Run, office: Office, tmp_path: Path) -> None:

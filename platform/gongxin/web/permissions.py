@@ -421,6 +421,7 @@ PERMISSIONS: dict[str, Permission] = {
         _row("statements.make", "contracts.write", CASE_SIDES - CREDITOR, "scp"),
         _row("statements.get", "contracts.read", CASE_SIDES, "sp"),
         _row("statements.csv", "contracts.read", CASE_SIDES, "sp"),
+        _row("statements.pdf", "contracts.read", CASE_SIDES, "sp"),
         _row("statements.decide", "contracts.write", CASE_SIDES, "sp"),
         _row("statements.chain", "contracts.read", CASE_SIDES, "sp"),
         # disclosure

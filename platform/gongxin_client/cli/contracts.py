@@ -218,6 +218,16 @@ def show(out: Output, statement_id: str) -> None:
     _show(out, found)
 
 
+@command("pdf")
+@click.argument("statement_id")
+@TO
+def statement_pdf(out: Output, statement_id: str, to: Path | None) -> None:
+    """对账单 PDF The statement as PDF/A, each line with its steps."""
+    with out.registry() as registry:
+        made = registry.statement_document(statement_id)
+    _write(out, to or Path(f"{statement_id}.pdf"), made)
+
+
 @command("agree")
 @click.argument("statement_id")
 @click.option(
@@ -252,7 +262,7 @@ def _show(out: Output, found: dict[str, Any]) -> None:
 for _group, _commands in (
     (contracts, (list_contracts, content, draft, sign, pdf, docx, redline, compare)),
     (recoveries, (list_recoveries, report, report_many, confirm)),
-    (statements, (list_statements, make, show, agree, dispute)),
+    (statements, (list_statements, make, show, statement_pdf, agree, dispute)),
 ):
     for _each in _commands:
         _group.add_command(_each)

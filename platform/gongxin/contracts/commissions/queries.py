@@ -136,6 +136,16 @@ def lines(session: Session, statement_id: uuid.UUID) -> Sequence[tuple[Statement
     ]
 
 
+def reversals_stated(session: Session, statement_id: uuid.UUID) -> dict[uuid.UUID, RecoveryReversal]:
+    """The reversals that a statement's lines tell."""
+    found = session.scalars(
+        select(RecoveryReversal)
+        .join(StatementLine, StatementLine.reversal_id == RecoveryReversal.id)
+        .where(StatementLine.statement_id == statement_id)
+    )
+    return {each.id: each for each in found}
+
+
 # --- many at once ---------------------------------------------------------------------------------------------------
 
 

@@ -150,8 +150,12 @@ def explain(session: Session, found: Recovery) -> pricing.Priced | None:
     """The steps again, from what is kept; None for what is not confirmed."""
     if found.already_fen is None:
         return None
-    model = model_of(contract_queries.get_content(session, found.contract_id))
-    return _priced(model, found, found.already_fen, found.cap_bp)
+    return explained(model_of(contract_queries.get_content(session, found.contract_id)), found)
+
+
+def explained(model: FeeModel, found: Recovery) -> pricing.Priced | None:
+    """The same under a model already read."""
+    return None if found.already_fen is None else _priced(model, found, found.already_fen, found.cap_bp)
 
 
 def dispute(session: Session, recovery_id: uuid.UUID, *, caller: Caller, reason: str) -> Recovery:
