@@ -15,8 +15,8 @@ HEADINGS = {
     "title": {"zh": "佣金对账单", "en": "Statement of commissions"},
     "lines": "逐行明细 Line by line", "sums": "合计 Sums", "proof": "核验 Verify",
     "digest": "明细哈希 Hash of the lines", "leaf": "日志叶 Leaf of the log",
-    "unsettled": "尚有未决之行，日志中无此对账单；本文件不作结算依据。 Lines are still open and no leaf of the log bears this"
-                 " statement: nothing is settled by this paper.",
+    "unsettled": "尚有未决之行，日志中无此对账单；本文件不作结算依据。 "
+                 "Lines are still open and no leaf of the log bears this statement: nothing is settled by this paper.",
     "head": ["行 No.", "回款 Recovery", "到账 Received", "账龄 Age", "基数（元）Base", "佣金（元）Commission",
              "状态 State"],
 }  # fmt: skip
@@ -74,7 +74,8 @@ def _line(told: Told) -> dict[str, Any]:
 def _reversed(found: RecoveryReversal, commission_fen: int, received_on: str) -> str:
     return (
         f"{received_on} 到账，{found.reversed_on.isoformat()} 撤销 {yuan(found.amount_fen)} 元；原佣金 "
-        f"{yuan(commission_fen)}，回拨 {yuan(found.clawback_fen)}。 Reversed: {yuan(found.amount_fen)}; of a commission of "
+        f"{yuan(commission_fen)}，回拨 {yuan(found.clawback_fen)}。 "
+        f"Reversed: {yuan(found.amount_fen)}; of a commission of "
         f"{yuan(commission_fen)} goes back {yuan(found.clawback_fen)}."
     )
 
