@@ -366,6 +366,27 @@ def test_a_feed_admits_its_caller_in_the_statement_that_reads_it(app: Flask, eng
         assert (refused.status_code, refused.json["code"]) == (401, "member_not_active"), query
 
 
+def test_a_check_of_agents_admits_its_caller_in_the_statement_that_finds(
+    app: Flask, engine: Engine, world: World
+) -> None:
+    bank = world.member("bank")
+    party = register(app, engine, bank, "agents.check")
+    token, http, path = party.token("agents.check"), app.test_client(), "/v1/agents/checks"
+    asked = {"purpose": "placement", "items": [{"subject": [{"epoch": 1, "token": "A" * 43}]}]}
+    recorded = text("select count(*) from agent_checks where member_id = :id")
+    headers = party.headers(token, "POST", path)
+    assert http.post(path, headers=headers, json=asked).status_code == 200
+    bodies: tuple[Any, ...] = (asked, {}, [], 0, asked | {"purpose": "hiring"}, asked | {"items": [{"licence": "GX"}]})
+    for body in bodies:
+        again = http.post(path, headers=headers, json=body)
+        assert (again.status_code, again.json["code"]) == (401, "proof_replayed"), body
+    world.connection.execute(text("update members set state = 'suspended' where id = :id"), {"id": bank.member_id})
+    for body in bodies:
+        refused = http.post(path, headers=party.headers(token, "POST", path), json=body)
+        assert (refused.status_code, refused.json["code"]) == (401, "member_not_active"), body
+    assert world.connection.execute(recorded, {"id": bank.member_id}).scalar_one() == 1
+
+
 def test_of_two_concurrent_requests_with_one_proof_exactly_one_passes(app: Flask, engine: Engine, world: World) -> None:
     party = register(app, engine, world.member("bank"))
     token = party.token()

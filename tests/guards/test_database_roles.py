@@ -192,6 +192,21 @@ def test_the_web_role_has_no_right_to_change_what_is_append_only(owner: Connecti
     assert columns == []
 
 
+def test_a_check_of_agents_is_recorded_by_its_function_alone(owner: Connection) -> None:
+    held = [
+        right
+        for right in ("insert", "update", "delete", "truncate")
+        if owner.scalar(text(f"select has_table_privilege('{WEB_ROLE}', 'agent_checks', '{right}')"))
+        or (
+            right in {"insert", "update"}
+            and owner.scalar(text(f"select has_any_column_privilege('{WEB_ROLE}', 'agent_checks', '{right}')"))
+        )
+    ]
+    assert held == []
+    policies = column(owner, "select cmd from pg_policies where tablename = 'agent_checks'")
+    assert set(policies) == {"SELECT"}
+
+
 def test_the_web_role_deletes_only_what_is_no_history(owner: Connection) -> None:
     granted = column(
         owner,

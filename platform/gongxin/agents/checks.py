@@ -12,7 +12,7 @@ from gongxin import clock, ids
 from gongxin.disclosure import receipts
 from gongxin.errors import Forbidden
 from gongxin.transparency.service import Promise
-from gongxin.web.caller import Caller
+from gongxin.web.caller import Admission, Caller
 from gongxin.web.runtime import Runtime
 from gongxin_wire.canonical import b64u
 from gongxin_wire.commitments import SALT_BYTES, commit_bytes
@@ -27,14 +27,16 @@ BlacklistState = Callable[[Sequence[Mapping[str, Any]], str | None], Mapping[str
 blacklist_state: BlacklistState | None = None
 
 
-def check(runtime: Runtime, caller: Caller, question: Question) -> bytes:
-    """The answer's body, signed. Commits by itself: the record is durable before the answer leaves."""
+def check(runtime: Runtime, caller: Caller, question: Question, admission: Admission | None = None) -> bytes:
+    """The answer's body, signed. Commits by itself: the record is durable before the answer leaves. `admission`: what
+    the first statement has still to ask of the caller."""
     if caller.member_id is None:
         raise Forbidden
     member_id = caller.member_id
     check_id, now, today = ids.new_id(), clock.now(), clock.today_in_china()
     facts = queries_checks.facts(
         runtime.engine,
+        admission,
         (
             check_id, now, today.isoformat(), member_id, caller.kind, question.places,
             f"{{{','.join(question.numbers)}}}", question.key_places, question.epochs, question.keys,

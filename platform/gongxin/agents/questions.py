@@ -58,7 +58,7 @@ def read(runtime: Runtime, request: Request, kind: str) -> Question:
             body = orjson.loads(raw)
         except orjson.JSONDecodeError:
             body = None
-        found = body and _quickly(runtime, body, raw, kind)
+        found = _quickly(runtime, body, raw, kind) if body else None
         if found is not None:
             return found
     body = guards.read_json(request, config.max_body_bytes, config.max_json_depth, walk=False)

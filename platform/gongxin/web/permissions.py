@@ -252,7 +252,7 @@ PERMISSIONS: dict[str, Permission] = {
         _row("filings.list", "agents.read", ROLL_READERS, "s"),
         _row("filings.get", "agents.read", ROLL_READERS, "sp"),
         _row("filings.move", "agents.write", ROLL_KEEPERS, "sc"),
-        _row("agents.check", "agents.check", AGENT_CHECKERS, "sp"),
+        _row("agents.check", "agents.check", AGENT_CHECKERS, "spa"),
         _row("federation.describe", None),
         # Known by its message signature (RFC 9421) under a pinned key.
         _row("federation.status", None),

@@ -27,4 +27,4 @@ def check(call: Call) -> Answer:
     Banks ask before placing, agencies before hiring and with the applicant's consent on file, the association and
     regulators in supervision. `blacklist` is `not_available` until there is one, and never reads as clear."""
     question = questions.read(call.runtime, request, call.caller.kind)
-    return Answer(raw=checks.check(call.runtime, call.caller, question))
+    return Answer(raw=checks.check(call.runtime, call.caller, question, call.take_admission()))
