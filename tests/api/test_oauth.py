@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import secrets
 import threading
 import uuid
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from gongxin.access import service as access
 from gongxin.app import create_app
 from gongxin.config import Config
 from gongxin.db import transaction
+from gongxin_wire import licences
 from tests.api.oauth_helpers import GRANT, SigningKey, b64u, ed25519_key, proof, register
 from tests.services.disclosure_world import World, build
 
@@ -372,7 +374,7 @@ def test_a_check_of_agents_admits_its_caller_in_the_statement_that_finds(
     bank = world.member("bank")
     party = register(app, engine, bank, "agents.check")
     token, http, path = party.token("agents.check"), app.test_client(), "/v1/agents/checks"
-    asked = {"purpose": "placement", "items": [{"subject": [{"epoch": 1, "token": "A" * 43}]}]}
+    asked = {"purpose": "placement", "items": [{"licence": licences.draw(secrets.randbelow)}]}
     recorded = text("select count(*) from agent_checks where member_id = :id")
     headers = party.headers(token, "POST", path)
     assert http.post(path, headers=headers, json=asked).status_code == 200
