@@ -52,7 +52,7 @@ def days(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def ask(bench: Bench, caller: Caller) -> dict[str, Any]:
     """What a check by this caller tells, by the statement that a check runs."""
     facts, agent_id = bench.office.facts(bench.agent, caller), str(bench.agent.id)
-    return answers.state_for_check(facts["entries"] or (), (facts["stops"] or {}).get(agent_id))
+    return answers.state_for_check(facts["entries"] or (), (facts["stops"] or {}).get(agent_id), facts["fresh"])
 
 
 def screen(runtime: Runtime, session: Session, caller: Caller, *lines: Any) -> dict[str, Any]:
@@ -98,9 +98,39 @@ def test_nobody_is_told_past_the_term_whatever_the_job_has_done(bench: Bench, da
     matter = bench.listed("L3", 1)
     assert matter.ends_on is not None
     days.go_to(matter.ends_on)
+    bench.clocks_ran()
     assert ask(bench, bench.bank)["state"] == "listed"
     days.pass_days(1)
+    bench.clocks_ran()
     assert ask(bench, bench.bank) == {"state": "not_listed"}
+
+
+def test_while_the_clocks_stand_still_no_answer_reads_clear_or_listed(
+    bench: Bench, runtime: Runtime, days: Clock
+) -> None:
+    listed, other = bench.listed(), bench.office.licensed()
+    days.pass_days(2)
+    assert ask(bench, bench.bank) == {"state": "stale"}
+    told = bench.office.told(other, bench.bank, "placement")
+    assert told["blacklist"] == {"state": "stale"}
+    bench.office.become(bench.bank)
+    lines = [{"licence": bench.agent.licence_no}, {"licence": other.licence_no}, {"licence": "no"}]
+    found = screen(runtime, bench.session, bench.bank, *lines)
+    assert [each["state"] for each in found["states"]] == ["stale", "stale", "invalid"]
+    bench.association_acts()
+    assert bench.bank.member_id not in {each.member_id for each in queries.told(bench.session, listed.id)}
+    bench.as_registry()
+    clocks.run(bench.session, days.today)
+    assert ask(bench, bench.bank)["state"] == "listed"
+
+
+def test_a_turn_that_left_work_makes_no_answer_good(bench: Bench, days: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.report()
+    days.pass_days(30)
+    bench.as_registry()
+    monkeypatch.setattr(clocks, "PORTION", 1)
+    assert clocks.run(bench.session, days.today) >= 1
+    assert ask(bench, bench.bank) == {"state": "stale"}
 
 
 def test_whoever_was_told_gets_the_correction_and_says_what_it_did(bench: Bench, days: Clock) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from gongxin import clock, ids, migrate
@@ -251,3 +252,26 @@ def test_the_clocks_are_working_days_and_a_term_ends_the_day_before(bench: Bench
     matter = bench.listed("L3", 6)
     assert matter.begins_on is not None
     assert matter.ends_on == pack.term_end(matter.begins_on, 6)
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint"),
+    [
+        ("insert into blacklist_turns (ran, ran_at, fresh_until) values (false, now(), now() + interval '1 day')",
+         "ck_blacklist_turns_one"),
+        ("update blacklist_turns set fresh_until = ran_at", "ck_blacklist_turns_days"),
+        ("update blacklist_turns set fresh_until = ran_at + interval '8 days'", "ck_blacklist_turns_days"),
+    ],
+)  # fmt: skip
+def test_the_clocks_turn_is_one_row_and_good_for_days_not_for_ever(
+    owner_engine: Engine, statement: str, constraint: str
+) -> None:
+    with owner_engine.connect() as connection, pytest.raises(DBAPIError, match=constraint):
+        connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("kind", ["bank", "association", "regulator"])
+def test_no_member_says_that_the_clocks_have_run(session: Session, kind: str) -> None:
+    name_caller(session, ids.new_id(), kind)
+    changed = session.execute(text("update blacklist_turns set fresh_until = now() + interval '2 days'"))
+    assert changed.rowcount == 0  # type: ignore[attr-defined]

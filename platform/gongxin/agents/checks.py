@@ -20,10 +20,11 @@ from gongxin_wire.commitments import SALT_BYTES, commit_bytes
 from . import queries_checks, rules
 from .questions import Question
 
-# What the blacklist says of one person: a function of their entries in force as the database told them to this asker
-# and of the last day of an interim stop; set as the application is put together. While nobody set it the answer is
-# `not_available`. Whoever is told has a row of the blacklist's own that says so, under the check's id.
-BlacklistState = Callable[[Sequence[Mapping[str, Any]], str | None], Mapping[str, Any]]
+# What the blacklist says of one person: a function of their entries in force as the database told them to this asker,
+# of the last day of an interim stop, and of whether its clocks still run (else `stale`); set as the application is put
+# together. While nobody set it the answer is `not_available`. Whoever is told has a row of the blacklist's own that
+# says so, under the check's id.
+BlacklistState = Callable[[Sequence[Mapping[str, Any]], str | None, bool], Mapping[str, Any]]
 blacklist_state: BlacklistState | None = None
 
 
@@ -97,10 +98,10 @@ def answer_all(
     for at in range(question.count):
         row = people.get(at)
         if row is None:
-            answers.append(rules.NOBODY)
+            answers.append(rules.NOBODY if facts["fresh"] else rules.NOBODY | {"blacklist": {"state": "stale"}})
             continue
         agent_id = row[1]
-        listed = blacklist_state and blacklist_state(entries.get(agent_id, ()), stops.get(agent_id))
+        listed = blacklist_state and blacklist_state(entries.get(agent_id, ()), stops.get(agent_id), facts["fresh"])
         standing = _standing(row, agencies[row[8]])
         answers.append(
             rules.answer(standing, question.fields, today, map(_entry, credit.get(agent_id, ())), listed)

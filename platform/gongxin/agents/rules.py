@@ -325,7 +325,7 @@ def answer(
     nothing found, but for an entry of the blacklist, which stands without a licence."""
     wanted = set(fields)
     if row is None or (row["state"] not in PUBLIC_STATES and "bar" not in wanted):
-        listed = {"blacklist": dict(blacklist)} if blacklist and blacklist["state"] == "listed" else {}
+        listed = {"blacklist": dict(blacklist)} if blacklist and blacklist["state"] in {"listed", "stale"} else {}
         return NOBODY | listed
     told: dict[str, Any] = {
         "found": True,

@@ -27,10 +27,11 @@ from gongxin_wire import licences, screenings
 from gongxin_wire.canonical import b64u, canonical
 from gongxin_wire.identifiers import IdentifierError
 
-from . import pack, queries_answers, rules
+from . import pack, queries, queries_answers, rules
 
 PURPOSES = ("hire", "staff")
 _NOT_LISTED = {"state": "not_listed"}
+_STALE = {"state": "stale"}
 _MALFORMED = {"state": "invalid", "code": "bad_line"}
 # A line with one token, as the SDK writes it: no space, one name, nothing escaped.
 _WRITTEN = re.compile(
@@ -39,9 +40,12 @@ _WRITTEN = re.compile(
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-def state_for_check(rows: Sequence[Mapping[str, Any]], stop_until: str | None) -> dict[str, Any]:
+def state_for_check(rows: Sequence[Mapping[str, Any]], stop_until: str | None, fresh: bool) -> dict[str, Any]:
     """What a check tells of one agent, from its rows of `blacklist_entries` and the last day of an interim stop as the
-    database wrote them; whoever asked has been recorded as told of them."""
+    database wrote them; whoever asked has been recorded as told of them. Where the clocks stand still, nothing is told
+    but that."""
+    if not fresh:
+        return _STALE | ({"stop_until": stop_until} if stop_until else {})
     if not rows:
         return _NOT_LISTED | ({"stop_until": stop_until} if stop_until else {})
     read = [
@@ -67,20 +71,23 @@ def screen(
     body: bytes,
 ) -> dict[str, Any]:
     """The answer to a batch: a state for each line in its order, one root, one receipt. A line that cannot be read is
-    answered as such and stands in the tree like the others."""
+    answered as such and stands in the tree like the others. Where the clocks stand still nobody is looked for, and each
+    line reads `stale`."""
     if caller.member_id is None:
         raise Forbidden
     now, today, screening_id = clock.now(), clock.today_in_china(), ids.new_id()
-    answers: list[Any] = [_NOT_LISTED] * len(lines)
+    fresh = queries.get_turn(session).fresh_until >= now
+    answers: list[Any] = [_NOT_LISTED if fresh else _STALE] * len(lines)
     asked = _asked(runtime, lines, answers)
+    looked_for = asked if fresh else queries_answers.Asked([], [], [], [])
     told = queries_answers.screen(
-        session, asked, today=today, source_id=screening_id, at=now, client_id=caller.client_id, purpose=purpose,
+        session, looked_for, today=today, source_id=screening_id, at=now, client_id=caller.client_id, purpose=purpose,
         consent=consent, lines=len(lines),
     )  # fmt: skip
     stops = queries_answers.screen_stops(session, asked, today)
     found = strongest(told, "place")
     for place in found.keys() | stops.keys():
-        answers[place] = _answer(found.get(place), stops.get(place))
+        answers[place] = _answer(found.get(place), stops.get(place)) if fresh else _STALE | {"stop_until": stops[place]}
     seed = os.urandom(screenings.SEED_BYTES)
     encoded = [screenings.NOT_LISTED if each is _NOT_LISTED else canonical(each) for each in answers]
     root = screenings.root(screenings.hashes(seed, lines, encoded))

@@ -1,6 +1,6 @@
 """What the worker does: lapses, terms, escalations, and chasing. Each can run twice."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -15,7 +15,8 @@ PORTION = 200
 
 def run(session: Session, today: date) -> int:
     """A reply whose clock has ended leaves the record to decide; a clock the association missed lapses the proposal; a
-    term that ended ends the entry; L1 revokes once it can no longer be appealed. How many."""
+    term that ended ends the entry; L1 revokes once it can no longer be appealed. How many. A turn that left nothing
+    makes the answers good for the pack's hours; while none does, they come to read `stale`."""
     caller, done = operator(), 0
     for matter in queries.overdue(session, ("noticed",), today, PORTION):
         service.run_clock(session, matter, "close_reply", caller)
@@ -29,6 +30,10 @@ def run(session: Session, today: date) -> int:
     for matter in queries.unappealed(session, today, PORTION):
         effects.revoke(session, matter, caller)
         done += 1
+    if done < PORTION:
+        turn, now = queries.get_turn(session), clock.now()
+        turn.ran_at, turn.fresh_until = now, now + timedelta(hours=pack.pack()["stale_after_hours"])
+        session.flush()
     return done
 
 

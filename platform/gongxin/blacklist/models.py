@@ -311,3 +311,16 @@ class Screening(Base):
     consent: Mapped[str] = mapped_column(Text)
     lines: Mapped[int] = mapped_column(Integer)
     agents: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid))
+
+
+class Turn(Base):
+    """The worker's last whole turn over the clocks, and until when what is told may be relied upon. One row."""
+
+    __tablename__ = "blacklist_turns"
+    __table_args__ = (
+        PrimaryKeyConstraint("ran"),
+        *map(_check, ("one", "days")),
+    )
+    ran: Mapped[bool] = mapped_column(Boolean, server_default=text("true"))
+    ran_at: Mapped[datetime] = mapped_column(_MOMENT)
+    fresh_until: Mapped[datetime] = mapped_column(_MOMENT)

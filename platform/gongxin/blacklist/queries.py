@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from gongxin.errors import NotFound
 from gongxin.members.models import Member
 
-from .models import Act, Committee, Correction, Listing, Matter, Objection, Recusal, Seat, Told, Vote
+from .models import Act, Committee, Correction, Listing, Matter, Objection, Recusal, Seat, Told, Turn, Vote
 
 
 def get_matter(session: Session, matter_id: uuid.UUID) -> Matter:
@@ -49,6 +49,11 @@ def matters(
     if after is not None:
         wanted = wanted.where(Matter.id > after)
     return session.scalars(wanted.order_by(Matter.id).limit(limit + 1)).all()
+
+
+def get_turn(session: Session) -> Turn:
+    """When the clocks were last run, and until when what is told may be relied upon."""
+    return session.scalars(select(Turn).execution_options(populate_existing=True)).one()
 
 
 def acts(session: Session, matter_id: uuid.UUID) -> Sequence[Act]:
