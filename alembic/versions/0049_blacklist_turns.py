@@ -33,9 +33,7 @@ def upgrade() -> None:
     )
     op.execute("insert into blacklist_turns (ran_at, fresh_until) values (now(), now() + interval '1 day')")
     op.execute("alter table blacklist_turns enable row level security")
-    op.execute(
-        "create policy own on blacklist_turns for select to gongxin_web using ((select gongxin_kind()) is not null)"
-    )
+    op.execute("create policy own on blacklist_turns for select to gongxin_web using ((select gongxin_kind()) <> '')")
     op.execute(
         "create policy turn on blacklist_turns for update to gongxin_web"
         " using ((select gongxin_kind()) = 'registry') with check ((select gongxin_kind()) = 'registry')"
