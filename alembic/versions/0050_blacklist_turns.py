@@ -3,8 +3,8 @@ moment neither a check nor a screening reads an entry; the answer is `stale`."""
 
 from alembic import op
 
-revision = "0049"
-down_revision = "0048"
+revision = "0050"
+down_revision = "0049"
 
 _FACTS = "agent_facts(uuid, timestamptz, date, uuid, text, integer[], text[], integer[], integer[], bytea)"
 _ENTRIES = "if exists (select from blacklist_listings l where l.agent_id = any (found) and l.state = 'in_force') then"
