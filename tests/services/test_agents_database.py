@@ -98,7 +98,9 @@ def test_an_agent_is_whole(owner: Any, change: dict[str, str], constraint: str) 
 def test_not_even_the_owner_of_the_tables_rewrites_an_agent(owner: Any, sql: str, constraint: str) -> None:
     session, agent, _ = owner
     refused = refused_by(session, sql, id=agent.id)
-    assert refused == constraint if constraint else "range lower bound" in refused
+    # A period that ends before it begins falls at the trigger's range or, where that met no other row, at the check.
+    ends_early = refused == "ck_agent_engagements_order" or "range lower bound" in refused
+    assert refused == constraint if constraint else ends_early
 
 
 def test_two_open_spells_are_refused_by_the_index_too(owner: Any) -> None:
