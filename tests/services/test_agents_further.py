@@ -1,5 +1,6 @@
 """Filings, withdrawn certificates, applications anew, watches, grades in one pass, statistics, the person's access."""
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,7 +26,7 @@ from gongxin.agents import (
     training,
     watches,
 )
-from gongxin.agents.models import Agent, AgentCheck
+from gongxin.agents.models import Agent
 from gongxin.config import Config
 from gongxin.db import transaction
 from gongxin.errors import Conflict, Forbidden, Invalid, NotFound
@@ -208,17 +209,18 @@ def test_an_application_anew_brings_its_own_declaration_and_photograph(office: O
 def checked(office: Office, agent: Agent, by: Caller, purpose: str = "placement", consent: str | None = None) -> Any:
     """A check by licence number, as it is recorded."""
     office.become(by)
-    made = AgentCheck(
-        id=ids.new_id(),
-        asked_at=clock.now(),
-        member_id=by.member_id,
-        purpose=purpose,
-        items=[{"agent_id": str(agent.id)} | ({"consent": consent} if consent else {})],
-        fields=list(rules.FIELDS[purpose]),
-    )
-    office.session.add(made)
-    office.session.flush()
-    return made.id
+    made, items = ids.new_id(), [{"agent_id": str(agent.id)} | ({"consent": consent} if consent else {})]
+    office.session.execute(
+        text(
+            "select agent_check_record(:id, :at, :member, null, :purpose, cast(:items as jsonb), cast(:fields as jsonb),"
+            " decode(repeat('05', 32), 'hex'), '{}')"
+        ),
+        {
+            "id": made, "at": clock.now(), "member": by.member_id, "purpose": purpose,
+            "items": json.dumps(items), "fields": json.dumps(list(rules.FIELDS[purpose])),
+        },
+    )  # fmt: skip
+    return made
 
 
 def test_a_bank_watches_whom_it_checked_until_a_day(office: Office) -> None:
