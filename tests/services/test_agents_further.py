@@ -212,8 +212,8 @@ def checked(office: Office, agent: Agent, by: Caller, purpose: str = "placement"
     made, items = ids.new_id(), [{"agent_id": str(agent.id)} | ({"consent": consent} if consent else {})]
     office.session.execute(
         text(
-            "select agent_check_record(:id, :at, :member, null, :purpose, cast(:items as jsonb), cast(:fields as jsonb),"
-            " decode(repeat('05', 32), 'hex'), '{}')"
+            "select agent_check_record(:id, :at, :member, null, :purpose, cast(:items as jsonb),"
+            " cast(:fields as jsonb), decode(repeat('05', 32), 'hex'), '{}')"
         ),
         {
             "id": made, "at": clock.now(), "member": by.member_id, "purpose": purpose,
