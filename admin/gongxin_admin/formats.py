@@ -18,8 +18,9 @@ def yuan(fen: int) -> str:
 
 def percent(basis_points: int) -> str:
     """1385 -> 13.85 %"""
-    whole, rest = divmod(basis_points, 100)
-    return f"{whole}.{rest:02d} %"
+    sign = "−" if basis_points < 0 else ""
+    whole, rest = divmod(abs(basis_points), 100)
+    return f"{sign}{whole}.{rest:02d} %"
 
 
 def moment(at: datetime | None) -> Markup:

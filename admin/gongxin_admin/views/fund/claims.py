@@ -1,6 +1,5 @@
 """Claims: assessed by one, approved by two of two institutions, paid, returned; never the person, never the account."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ from ... import languages, reading
 from ...face import Door, page
 from ...formats import day, moment, plain, yuan
 from ...listing import Column, Filter, Listing, show
-from . import wording
+from . import claim_object, wording
 
 VERBS = {"assess": "treasurer", "pay": "treasurer", "return": "treasurer", "approve": "approver", "reject": "approver"}
 BEFORE_PAYING = ("filed", "assessed", "approved")
@@ -123,10 +122,11 @@ def _claim(door: Door, claim_id: UUID, error: GongxinError | None = None, tried:
     given = queries.approvals(door.session, claim_id)
     valid = [each for each in given if each.content_hash == found.content_hash]
     can = _can(door, found, valid)
+    shown = claim_object.of(door, found, facts=_facts(door, found), back=url_for("admin.claims"), back_name=_("理赔"))
     return door.render(
         "fund/claim.html",
-        error=error, tried=tried, typed=request.form, claim=found, object=_object(door, found), can=can,
-        bar=_bar(door, found, valid), lines=_lines(found),
+        error=error, tried=tried, typed=request.form, claim=found, object=shown, can=can,
+        bar=_bar(door, found, valid), lines=claim_object.lines(found),
         approvals=[[each.officer, wording.house(door, each.member_id), moment(each.approved_at),
                     wording.bound(each, found)] for each in given],
         missing=_missing(door, found, valid), reviewers=_reviewers(door, found) if "assess" in can else [],
@@ -184,18 +184,6 @@ def _missing(door: Door, found: Any, valid: Sequence[Any]) -> list[str]:
     return [words for member, words in wanted if member not in said]
 
 
-def _lines(found: Any) -> list[list[Any]]:
-    """How the amount came about: what was proposed, and what each limit cut."""
-    if found.lines is None:
-        return []
-    told = json.loads(found.lines)["lines"]
-    return [
-        [wording.of(wording.WHY, each["why"]), yuan(each["fen"]),
-         "—" if each["limit_fen"] is None else yuan(each["limit_fen"])]
-        for each in told
-    ]  # fmt: skip
-
-
 def _reviewers(door: Door, found: Any) -> list[tuple[str, str]]:
     """Active institutions that could review it; courts and mediators first."""
     order = {"court": 0, "mediator": 1}
@@ -205,22 +193,6 @@ def _reviewers(door: Door, found: Any) -> list[tuple[str, str]]:
     ]
     fit.sort(key=lambda m: (order.get(m.kind, 2), m.name_zh))
     return [(str(m.id), languages.both(m.name_zh, m.name_en or m.name_zh)) for m in fit]
-
-
-def _object(door: Door, found: Any) -> dict[str, Any]:
-    return {
-        "title": f"{wording.of(wording.CAUSES, found.cause)} · {yuan(found.asked_fen)}",
-        "rule": _("当事人只以密钥在册；页上没有姓名、证件与账号。"),
-        "number": found.number,
-        "back": url_for("admin.claims"),
-        "back_name": _("理赔"),
-        "state": (wording.of(wording.CLAIMS, found.state), wording.CLAIMS[found.state][2]),
-        "facts": [pair for pair in _facts(door, found) if pair[1]],
-        "steps": [
-            {"what": wording.of(wording.CLAIMS, each.state), "who": each.officer, "why": each.reason, "at": each.at}
-            for each in reversed(queries.steps(door.session, found.id))
-        ],
-    }  # fmt: skip
 
 
 def _facts(door: Door, found: Any) -> list[tuple[str, Any]]:

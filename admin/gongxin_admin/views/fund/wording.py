@@ -1,6 +1,7 @@
 """The words of the section, and who acts."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 from uuid import UUID
 
 from flask import url_for
@@ -15,6 +16,8 @@ from gongxin.web.paging import id_after
 from ... import languages
 from ...face import Door
 from ...formats import plain
+
+T = TypeVar("T")
 
 FUNDS = {"RELIEF": ("债务人救助", "RELIEF debtors' relief"), "STAFF": ("从业保障", "STAFF protection"),
          "ADMIN": ("管理费", "ADMIN")}  # fmt: skip
@@ -98,6 +101,14 @@ def missing(name: str) -> Invalid:
     return Invalid("missing_field", zh="此项须填写", en="This is needed", pointer=f"/{name}",
                    fix_zh="填写后再提交；已填内容保留在页上。",
                    fix_en="Fill it in and send again; what you wrote is kept.")  # fmt: skip
+
+
+def needed(name: str, read: Callable[[str], T | None]) -> T:
+    """What `read` finds in the field. Raises Invalid where it is empty."""
+    given = read(name)
+    if given is None:
+        raise missing(name)
+    return given
 
 
 def bound(approval: Any, found: Any) -> str:

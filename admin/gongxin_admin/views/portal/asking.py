@@ -23,7 +23,7 @@ from ...face import Door, page
 from ...formats import instant
 from ...listing import Column, Listing, show
 from . import words
-from .common import act, runtime
+from .common import act, blinded, runtime
 
 RECEIPT_FORMAT = "gongxin-receipt-1"
 KINDS = (("cn_id", "身份证", "ID card"), ("passport", "护照", "passport"), ("uscc", "统一社会信用代码", "USCC"))
@@ -69,21 +69,10 @@ def granted(caller: Caller, purpose: str, grounds: list[str]) -> Caller:
 
 def _question(door: Door, purpose: str, ground: str) -> dict[str, Any]:
     """The body that the API would have been sent. Raises Invalid at the field."""
-    try:
-        subject = json.loads(request.form.get("subject", ""))
-    except ValueError:
-        raise Invalid(
-            "number_not_blinded",
-            zh="证件号码没有转成盲化令牌",
-            en="The number was not turned into a blind token",
-            fix_zh="请在启用脚本的浏览器中填写证件号码，或改用 gongxin-member。",
-            fix_en="Enter the number in a browser with script, or use gongxin-member.",
-            pointer="/number",
-        ) from None
     field = {"reference": ground}
     if purpose in rules.BY_CASE:
         field = {"case_id": str(_own_case(door, ground))}
-    return {"purpose": purpose, "subject": subject, "ground": field, "officer": door.me.officer}
+    return {"purpose": purpose, "subject": blinded(), "ground": field, "officer": door.me.officer}
 
 
 def _own_case(door: Door, text: str) -> UUID:

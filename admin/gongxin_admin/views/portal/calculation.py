@@ -5,8 +5,8 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from ... import languages
 from ...formats import percent, yuan
+from ..fund import wording
 
 WHY = {
     "start": ("起点", "start"), "violation": ("违规记录", "violation on record"),
@@ -32,12 +32,7 @@ def of(charge: Any) -> dict[str, Any]:
             [_("乘以风险系数"), percent(found["bp"]), yuan(told["amount_fen"])],
         ],
         "coefficient": [
-            [_why(line["why"]), line["severity"] or "—", percent(line["bp"]) if line["bp"] >= 0 else
-             "−" + percent(-line["bp"])]
+            [wording.of(WHY, line["why"]), line["severity"] or "—", percent(line["bp"])]
             for line in found["lines"]
         ],
     }  # fmt: skip
-
-
-def _why(word: str) -> str:
-    return languages.both(*WHY[word]) if word in WHY else word

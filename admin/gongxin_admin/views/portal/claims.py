@@ -1,7 +1,6 @@
 """互助金申请 Claims on the fund: filed for a person by blind token, or for an agent of our own; appealed, withdrawn.
 The payee's account is sealed as it comes in and never shown again."""
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from markupsafe import Markup
 
 from gongxin import clock
 from gongxin.agents import queries as agents
-from gongxin.errors import GongxinError, Invalid
+from gongxin.errors import GongxinError
 from gongxin.fund.claims import queries, rules, service
 from gongxin.pii import refuse_pii
 
@@ -19,9 +18,9 @@ from ... import languages, reading
 from ...face import Door, page
 from ...formats import day, plain, yuan
 from ...permissions import WORKERS
-from ..fund import wording
+from ..fund import claim_object, wording
 from .asking import KINDS
-from .common import act, name_of
+from .common import act, blinded, name_of
 
 VERBS = {"appeal": service.appeal, "withdraw": service.withdraw}
 PAYEE = ("holder", "account", "bank_code", "bank_name")
@@ -66,48 +65,19 @@ def _fund(door: Door) -> str:
 
 def _asked(door: Door, fund: str) -> dict[str, Any]:
     """What the service takes, read from the form. Raises Invalid at the field."""
+    needed, text = wording.needed, reading.text
     found: dict[str, Any] = {
-        "officer": door.me.officer, "fund": fund, "cause": _needed("cause"), "region": _needed("region"),
-        "asked_fen": reading.fen("asked_fen"), "term_days": reading.whole("term_days"),
-        "payee": {name: _needed(name) for name in PAYEE}, "payee_kind": _needed("payee_kind"),
+        "officer": door.me.officer, "fund": fund, "cause": needed("cause", text), "region": needed("region", text),
+        "asked_fen": needed("asked_fen", reading.fen), "term_days": needed("term_days", reading.whole),
+        "payee": {name: needed(name, text) for name in PAYEE}, "payee_kind": needed("payee_kind", text),
         "unrelated": request.form.get("unrelated") == "yes",
     }  # fmt: skip
-    for name in ("asked_fen", "term_days"):
-        if found[name] is None:
-            raise wording.missing(name)
     refuse_pii(found["payee"]["bank_name"], "/bank_name")
     for name in ("means_sha256", "evidence_sha256"):
-        given = reading.fingerprint(name)
-        if given is None:
-            raise wording.missing(name)
-        found[name] = bytes.fromhex(given)
+        found[name] = bytes.fromhex(needed(name, reading.fingerprint))
     if fund == "RELIEF":
-        return found | {"subject": _subject()}
-    agent_id = reading.identifier("agent_id")
-    if agent_id is None:
-        raise wording.missing("agent_id")
-    return found | {"agent_id": agent_id}
-
-
-def _needed(name: str) -> str:
-    given = reading.text(name)
-    if given is None:
-        raise wording.missing(name)
-    return given
-
-
-def _subject() -> Any:
-    try:
-        return json.loads(request.form.get("subject", ""))
-    except ValueError:
-        raise Invalid(
-            "number_not_blinded",
-            zh="证件号码没有转成盲化令牌",
-            en="The number was not turned into a blind token",
-            fix_zh="请在启用脚本的浏览器中填写证件号码，或改用 gongxin-member。",
-            fix_en="Enter the number in a browser with script, or use gongxin-member.",
-            pointer="/number",
-        ) from None
+        return found | {"subject": blinded()}
+    return found | {"agent_id": needed("agent_id", reading.identifier)}
 
 
 def _form(door: Door, fund: str, error: GongxinError | None = None) -> Response:
@@ -142,37 +112,14 @@ def _claim(door: Door, claim_id: UUID, error: GongxinError | None = None) -> Res
     if may:
         verb = "appeal" if found.state == "returned" and in_time else ""
         verb = "withdraw" if found.state in WITHDRAWN_FROM else verb
+    shown = claim_object.of(
+        door, found, facts=_facts(door, found), back=url_for("portal.claims"), back_name=_("互助金申请")
+    )
     return door.render(
-        "portal/claim.html", error=error, object=_object(door, found), claim_id=claim_id, verb=verb,
-        typed=request.form if error is not None else {}, lines=_lines(found),
+        "portal/claim.html", error=error, object=shown, claim_id=claim_id, verb=verb,
+        typed=request.form if error is not None else {}, lines=claim_object.lines(found),
         missed=ours and found.state == "returned" and not in_time,
     )  # fmt: skip
-
-
-def _lines(found: Any) -> list[list[Any]]:
-    """How the amount came about: what was proposed, and what each limit cut."""
-    told = json.loads(found.lines)["lines"] if found.lines is not None else []
-    return [
-        [wording.of(wording.WHY, each["why"]), yuan(each["fen"]),
-         "—" if each["limit_fen"] is None else yuan(each["limit_fen"])]
-        for each in told
-    ]  # fmt: skip
-
-
-def _object(door: Door, found: Any) -> dict[str, Any]:
-    return {
-        "title": f"{wording.of(wording.CAUSES, found.cause)} · {yuan(found.asked_fen)}",
-        "rule": _("当事人只以密钥在册；页上没有姓名、证件与账号。"),
-        "number": found.number,
-        "back": url_for("portal.claims"),
-        "back_name": _("互助金申请"),
-        "state": (wording.of(wording.CLAIMS, found.state), wording.CLAIMS[found.state][2]),
-        "facts": [pair for pair in _facts(door, found) if pair[1]],
-        "steps": [
-            {"what": wording.of(wording.CLAIMS, each.state), "who": each.officer, "why": each.reason, "at": each.at}
-            for each in reversed(queries.steps(door.session, found.id))
-        ],
-    }  # fmt: skip
 
 
 def _facts(door: Door, found: Any) -> list[tuple[str, Any]]:

@@ -1,15 +1,16 @@
 """What the portal's sections share: the runtime services ask for, acts of a member in good standing, answers in JSON
 for the page's own script, names of other members."""
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 from uuid import UUID
 
 import orjson
-from flask import Flask, Request, Response, current_app, g
+from flask import Flask, Request, Response, current_app, g, request
 
-from gongxin.errors import Forbidden, GongxinError, NotFound, TooMany
+from gongxin.errors import Forbidden, GongxinError, Invalid, NotFound, TooMany
 from gongxin.members import queries as members
 from gongxin.web.caller import Caller
 from gongxin.web.permissions import Permission
@@ -53,6 +54,21 @@ def act(app: Flask, name: str, rule: str, methods: tuple[str, ...] = ("POST",)) 
         return view
 
     return decorate
+
+
+def blinded() -> Any:
+    """The token that the page's script made of a number. Raises Invalid where there is none."""
+    try:
+        return json.loads(request.form.get("subject", ""))
+    except ValueError:
+        raise Invalid(
+            "number_not_blinded",
+            zh="证件号码没有转成盲化令牌",
+            en="The number was not turned into a blind token",
+            fix_zh="请在启用脚本的浏览器中填写证件号码，或改用 gongxin-member。",
+            fix_en="Enter the number in a browser with script, or use gongxin-member.",
+            pointer="/number",
+        ) from None
 
 
 def in_json(door: Door, work: Callable[[], Any]) -> Response:
