@@ -94,11 +94,13 @@ def answer_all(
     for entry in facts["entries"] or ():
         entries.setdefault(entry["agent_id"], []).append(entry)
     stops, agencies = facts["stops"] or {}, facts["agencies"] or {}
+    unlisted = blacklist_state and blacklist_state((), None, facts["fresh"])
+    nobody = rules.answer(None, question.fields, today, blacklist=unlisted)
     answers = []
     for at in range(question.count):
         row = people.get(at)
         if row is None:
-            answers.append(rules.NOBODY if facts["fresh"] else rules.NOBODY | {"blacklist": {"state": "stale"}})
+            answers.append(nobody)
             continue
         agent_id = row[1]
         listed = blacklist_state and blacklist_state(entries.get(agent_id, ()), stops.get(agent_id), facts["fresh"])

@@ -44,10 +44,8 @@ def state_for_check(rows: Sequence[Mapping[str, Any]], stop_until: str | None, f
     """What a check tells of one agent, from its rows of `blacklist_entries` and the last day of an interim stop as the
     database wrote them; whoever asked has been recorded as told of them. Where the clocks stand still, nothing is told
     but that."""
-    if not fresh:
-        return _STALE | ({"stop_until": stop_until} if stop_until else {})
-    if not rows:
-        return _NOT_LISTED | ({"stop_until": stop_until} if stop_until else {})
+    if not fresh or not rows:
+        return (_NOT_LISTED if fresh else _STALE) | ({"stop_until": stop_until} if stop_until else {})
     read = [
         {**row, "begins_on": date.fromisoformat(row["begins_on"]), "ends_on": date.fromisoformat(row["ends_on"])}
         for row in rows

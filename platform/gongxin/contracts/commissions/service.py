@@ -2,7 +2,7 @@
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -262,7 +262,7 @@ def _settle(session: Session, caller: Caller, found: Statement, lines: Sequence[
     leaf = ids.new_id()
     record = {
         "agreed_fen": agreed, "contract_id": str(found.contract_id), "month": found.month,
-        "lines": hashlib.sha256(canonical([line_record(line) for line in lines])).hexdigest(), "state": state,
+        "lines": lines_digest(lines), "state": state,
         "statement_id": str(found.id),
     }  # fmt: skip
     transparency.append(session, kind="statement", record=record, leaf_id=leaf, owner=found.agency_id)
@@ -281,6 +281,11 @@ def _tell_the_fund(session: Session, caller: Caller, settled: Statement) -> None
             told = levy.report(session, member_id=each.agency_id, month=each.month, base_fen=base, source_id=each.id)
         each.carried_fen, each.levy_base_id = before, told
         session.flush()
+
+
+def lines_digest(lines: Iterable[StatementLine]) -> str:
+    """SHA-256 in hexadecimal of a statement's lines, as its leaf bears it."""
+    return hashlib.sha256(canonical([line_record(line) for line in lines])).hexdigest()
 
 
 def line_record(line: StatementLine) -> dict[str, Any]:

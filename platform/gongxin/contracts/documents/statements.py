@@ -1,6 +1,5 @@
 """A monthly statement as PDF: each line with its steps, the sums, the leaf that proves it. Nothing is kept."""
 
-import hashlib
 import uuid
 from datetime import UTC
 from pathlib import Path
@@ -11,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from gongxin import typesetting
 from gongxin.errors import Invalid
-from gongxin_wire.canonical import canonical
 
 from .. import queries as contracts
 from ..commissions import queries, service
@@ -51,7 +49,7 @@ def pdf(session: Session, statement_id: uuid.UUID, *, issuer: str) -> bytes:
         )
         for line, recovery in found
     ]
-    digest = hashlib.sha256(canonical([service.line_record(line) for line, _ in found])).hexdigest()
+    digest = service.lines_digest(line for line, _ in found)
     check = f"{issuer}{PROOFS}/{statement.leaf_id}" if statement.leaf_id else None
     number = f"{contract.number} v{contract.version}"
     data = statement_paper.paper(statement, content["cover"], number, told, digest, check)
