@@ -382,6 +382,9 @@ def test_a_check_of_agents_admits_its_caller_in_the_statement_that_finds(
     for body in bodies:
         again = http.post(path, headers=headers, json=body)
         assert (again.status_code, again.json["code"]) == (401, "proof_replayed"), body
+    for body in bodies[1:]:
+        refused = http.post(path, headers=party.headers(token, "POST", path), json=body)
+        assert refused.status_code in {403, 422}, (body, refused.json)
     world.connection.execute(text("update members set state = 'suspended' where id = :id"), {"id": bank.member_id})
     for body in bodies:
         refused = http.post(path, headers=party.headers(token, "POST", path), json=body)

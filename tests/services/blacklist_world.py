@@ -1,6 +1,7 @@
 """What tests of the blacklist share: a reporter, an agency with people, two committees, and a clock that is told."""
 
 import uuid
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -15,9 +16,10 @@ from gongxin.blacklist import queries, service, voting
 from gongxin.blacklist.models import Committee, Matter
 from gongxin.config import Config
 from gongxin.db import transaction
+from gongxin.subjects import service as subjects
 from gongxin.web.caller import Caller, operator
 from tests.services.agents_world import Office
-from tests.services.disclosure_world import World
+from tests.services.disclosure_world import World, build
 
 PROOF = "ab" * 32
 
@@ -144,6 +146,14 @@ class Bench:
     def as_registry(self) -> Caller:
         self.office.become(None)
         return operator()
+
+
+def benches(session: Session, engine: Engine, owner_engine: Engine, config: Config) -> Iterator[Bench]:
+    """A bench whose session is undone in the end; for a fixture to yield from."""
+    with transaction(engine) as opened:
+        subjects.ensure_epochs(opened, config)
+    for world in build(owner_engine, config):
+        yield Bench(Office(session, config, world))
 
 
 @contextmanager

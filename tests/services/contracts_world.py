@@ -4,28 +4,32 @@ import copy
 import itertools
 import json
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from gongxin import clock
 from gongxin.access import jose
+from gongxin.config import Config
 from gongxin.contracts import rules, service
 from gongxin.contracts.caps import service as caps
 from gongxin.contracts.caps.models import FeeCap
 from gongxin.contracts.caps.service import NewCap
+from gongxin.contracts.commissions import levy
 from gongxin.contracts.models import Contract
 from gongxin.contracts.service import Terms
 from gongxin.contracts.standard import service as standard
 from gongxin.contracts.standard.models import ContractTemplate
+from gongxin.fund.income import service as income
 from gongxin.web.caller import Caller
 from gongxin_wire.canonical import b64u
 from tests.conftest import act_for
-from tests.services.disclosure_world import World
+from tests.services.disclosure_world import World, build
 
 TODAY = clock.today_in_china()
 _NUMBERS = itertools.count(1)
@@ -127,6 +131,16 @@ class Desk:
 
 
 # --- contracts ------------------------------------------------------------------------------------------------------
+
+
+def desks(session: Session, owner_engine: Engine, config: Config) -> Iterator[Desk]:
+    """A desk with adopted text and a cap of 25 %, whose statements tell the fund; for a fixture to yield from."""
+    levy.report_to(income.report_base)
+    for world in build(owner_engine, config):
+        desk = Desk(session, world)
+        desk.adopted()
+        desk.cap(2_500)
+        yield desk
 
 
 def terms(desk: Desk, rate_bp: Any = 2_000, **change: Any) -> Terms:

@@ -12,21 +12,14 @@ from gongxin import clock
 from gongxin.agents import queries as agents
 from gongxin.blacklist import clocks, queries, rules, service, voting
 from gongxin.config import Config
-from gongxin.db import transaction
 from gongxin.errors import Conflict, Forbidden, GongxinError, Invalid, NotFound, TooMany
-from gongxin.subjects import service as subjects
 from gongxin_wire.identifiers import synthetic_cn_id
-from tests.services.agents_world import Office
-from tests.services.blacklist_world import Bench, Clock
-from tests.services.disclosure_world import build
+from tests.services.blacklist_world import Bench, Clock, benches
 
 
 @pytest.fixture
 def bench(session: Session, engine: Engine, owner_engine: Engine, config: Config) -> Iterator[Bench]:
-    with transaction(engine) as opened:
-        subjects.ensure_epochs(opened, config)
-    for world in build(owner_engine, config):
-        yield Bench(Office(session, config, world))
+    yield from benches(session, engine, owner_engine, config)
 
 
 @pytest.fixture

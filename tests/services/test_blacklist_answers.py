@@ -21,17 +21,13 @@ from gongxin.web.caller import Caller
 from gongxin.web.runtime import Runtime
 from gongxin_wire import merkle, screenings
 from gongxin_wire.canonical import unb64u
-from tests.services.agents_world import Office
-from tests.services.blacklist_world import Bench, Clock, committed_bench
+from tests.services.blacklist_world import Bench, Clock, benches, committed_bench
 from tests.services.disclosure_world import build, token
 
 
 @pytest.fixture
 def bench(session: Session, engine: Engine, owner_engine: Engine, config: Config) -> Iterator[Bench]:
-    with transaction(engine) as opened:
-        subjects.ensure_epochs(opened, config)
-    for world in build(owner_engine, config):
-        yield Bench(Office(session, config, world))
+    yield from benches(session, engine, owner_engine, config)
 
 
 @pytest.fixture

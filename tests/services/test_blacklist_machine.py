@@ -17,12 +17,8 @@ from sqlalchemy.orm import Session
 from gongxin.blacklist import answers, clocks, queries, rules
 from gongxin.blacklist.models import Matter
 from gongxin.config import Config
-from gongxin.db import transaction
 from gongxin.errors import GongxinError
-from gongxin.subjects import service as subjects
-from tests.services.agents_world import Office
-from tests.services.blacklist_world import Bench, Clock
-from tests.services.disclosure_world import build
+from tests.services.blacklist_world import Bench, Clock, benches
 
 OFFICERS = st.sampled_from(["A1", "A2", "A3", "B1", "B2", "B3", "C1", "D1"])
 STEPS = st.sampled_from([name for name in rules.MOVES if name not in {"report", "join"}])
@@ -30,10 +26,7 @@ STEPS = st.sampled_from([name for name in rules.MOVES if name not in {"report", 
 
 @pytest.fixture
 def bench(session: Session, engine: Engine, owner_engine: Engine, config: Config) -> Iterator[Bench]:
-    with transaction(engine) as opened:
-        subjects.ensure_epochs(opened, config)
-    for world in build(owner_engine, config):
-        yield Bench(Office(session, config, world))
+    yield from benches(session, engine, owner_engine, config)
 
 
 def fair(bench: Bench, matter: Matter, today: date) -> None:

@@ -13,16 +13,14 @@ from sqlalchemy.orm import Session
 
 from gongxin import clock
 from gongxin.config import Config
-from gongxin.contracts.commissions import levy, queries, rules, service
+from gongxin.contracts.commissions import queries, rules, service
 from gongxin.contracts.commissions.models import Recovery
 from gongxin.contracts.fees import model as fees
 from gongxin.contracts.fees import pricing
 from gongxin.contracts.models import Contract
 from gongxin.errors import GongxinError
-from gongxin.fund.income import service as income
 from gongxin.transparency import service as transparency
-from tests.services.contracts_world import TODAY, Desk, fee_model, terms
-from tests.services.disclosure_world import build
+from tests.services.contracts_world import TODAY, Desk, desks, fee_model, terms
 from tests.services.members_world import refused_by
 
 MONTH = f"{TODAY:%Y-%m}"
@@ -30,12 +28,7 @@ MONTH = f"{TODAY:%Y-%m}"
 
 @pytest.fixture
 def desk(session: Session, owner_engine: Engine, config: Config) -> Iterator[Desk]:
-    levy.report_to(income.report_base)
-    for world in build(owner_engine, config):
-        desk = Desk(session, world)
-        desk.adopted()
-        desk.cap(2_500)
-        yield desk
+    yield from desks(session, owner_engine, config)
 
 
 @pytest.fixture

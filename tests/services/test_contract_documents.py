@@ -15,19 +15,17 @@ from sqlalchemy.orm import Session
 from gongxin import clock, typesetting
 from gongxin.config import Config
 from gongxin.contracts import queries
-from gongxin.contracts.commissions import levy, rules
+from gongxin.contracts.commissions import rules
 from gongxin.contracts.commissions import service as commissions
 from gongxin.contracts.commissions.models import Statement
 from gongxin.contracts.documents import service
 from gongxin.contracts.models import Contract
 from gongxin.contracts.rules import Deviation
 from gongxin.errors import GongxinError
-from gongxin.fund.income import service as income
 from gongxin.fund.income.models import LevyBase
 from gongxin.transparency import service as transparency
 from tests.conftest import act_for
-from tests.services.contracts_world import TODAY, Desk, terms
-from tests.services.disclosure_world import build
+from tests.services.contracts_world import TODAY, Desk, desks, terms
 from tests.services.members_world import refused_by
 
 ISSUER = "https://registry.example"
@@ -35,12 +33,7 @@ ISSUER = "https://registry.example"
 
 @pytest.fixture
 def desk(session: Session, owner_engine: Engine, config: Config) -> Iterator[Desk]:
-    levy.report_to(income.report_base)
-    for world in build(owner_engine, config):
-        desk = Desk(session, world)
-        desk.adopted()
-        desk.cap(2_500)
-        yield desk
+    yield from desks(session, owner_engine, config)
 
 
 def refusal(call: Any) -> str:

@@ -14,27 +14,19 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from gongxin.config import Config
-from gongxin.contracts.commissions import levy
 from gongxin.contracts.commissions import service as commissions
 from gongxin.contracts.commissions.models import Statement
 from gongxin.contracts.documents import service, statements
 from gongxin.contracts.models import Contract
 from gongxin.errors import GongxinError
-from gongxin.fund.income import service as income
-from tests.services.contracts_world import TODAY, Desk
-from tests.services.disclosure_world import build
+from tests.services.contracts_world import TODAY, Desk, desks
 
 ISSUER = "https://registry.example"
 
 
 @pytest.fixture
 def desk(session: Session, owner_engine: Engine, config: Config) -> Iterator[Desk]:
-    levy.report_to(income.report_base)
-    for world in build(owner_engine, config):
-        desk = Desk(session, world)
-        desk.adopted()
-        desk.cap(2_500)
-        yield desk
+    yield from desks(session, owner_engine, config)
 
 
 @pytest.fixture
